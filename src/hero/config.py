@@ -1,0 +1,134 @@
+"""Presets: which experts look at a clip, how they are weighed, and who concludes. Strict YAML, frozen dataclasses.
+
+Unknown keys fail with the known ones named; `key=value` overrides come from the command line (`face.fps=10`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from hero.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class ReasonerConfig:
+    """Who concludes, and below which confidence the answer is an abstention (chosen on validation data)."""
+
+    name: str = "adjudicator"
+    abstain_below: float = 0.30
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class IntegrateConfig:
+    """How conflicts are called: the lowest score reported, and how far two posteriors must lie apart (bits)."""
+
+    conflict_above: float = 0.35
+    divergence_bits: float = 0.35
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One named way through the pipeline. `experts` maps names to their settings, in the order in which they finish."""
+
+    name: str
+    experts: Mapping[str, Mapping[str, Any]]
+    integrate: IntegrateConfig = field(default_factory=IntegrateConfig)
+    reasoner: ReasonerConfig = field(default_factory=ReasonerConfig)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The resolved preset, as it is saved beside a result."""
+        return asdict(self)
+
+
+def preset_names() -> list[str]:
+    """Names of the presets that ship."""
+    return sorted(
+        item.name.removesuffix(".yaml") for item in files("hero.presets").iterdir() if item.name.endswith(".yaml")
+    )
+
+
+def load_preset(name: str, overrides: Sequence[str] = ()) -> Preset:
+    """A shipped preset by name, or a YAML file by path, with `key=value` overrides applied.
+
+    Raises:
+        ConfigError: no such preset, unreadable YAML, an unknown key, or an override that names nothing.
+    """
+    import yaml
+
+    path = Path(name)
+    if path.suffix in {".yaml", ".yml"}:
+        if not path.is_file():
+            raise ConfigError(
+                f"preset file '{name}' does not exist; give a file or one of: {', '.join(preset_names())}"
+            )
+        text = path.read_text("utf-8")
+    elif name in preset_names():
+        text = files("hero.presets").joinpath(f"{name}.yaml").read_text("utf-8")
+    else:
+        raise ConfigError(f"no preset is called '{name}'; known: {', '.join(preset_names())}, or give a .yaml file")
+    try:
+        table = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"preset '{name}' is not YAML ({error}); compare presets/embedded.yaml") from error
+    if not isinstance(table, dict):
+        raise ConfigError(
+            f"preset '{name}' must be a mapping, got {type(table).__name__}; compare presets/embedded.yaml"
+        )
+    for override in overrides:
+        _apply(table, override)
+    return _build(table, name)
+
+
+def _apply(table: dict[str, Any], override: str) -> None:
+    """Set `expert.key=value`, `reasoner.key=value` or `integrate.key=value` in the raw table."""
+    import yaml
+
+    key, equals, value = override.partition("=")
+    part, dot, leaf = key.partition(".")
+    experts = table.get("experts") or {}
+    target = (
+        experts.get(part)
+        if part in experts
+        else table.setdefault(part, {})
+        if part in {"reasoner", "integrate"}
+        else None
+    )
+    if not equals or not dot or target is None:
+        allowed = ", ".join([*experts, "reasoner", "integrate"])
+        raise ConfigError(f"cannot set '{override}'; write part.key=value with part one of: {allowed}")
+    if part in experts and leaf not in target:
+        raise ConfigError(f"'{part}' has no setting '{leaf}'; known: {', '.join(target) or 'none'}")
+    target[leaf] = yaml.safe_load(value)
+
+
+def _build(table: dict[str, Any], name: str) -> Preset:
+    """A preset from the raw table; every key is checked."""
+    _known(table, {f.name for f in fields(Preset)}, name)
+    experts = table.get("experts")
+    if not isinstance(experts, dict) or not experts:
+        raise ConfigError(f"preset '{name}' names no experts; write experts: {{face: {{}}, ...}}")
+    preset = Preset(
+        name=str(table.get("name", name)), experts={key: dict(value or {}) for key, value in experts.items()}
+    )
+    return replace(
+        preset,
+        integrate=IntegrateConfig(**_part(table, "integrate", IntegrateConfig, name)),
+        reasoner=ReasonerConfig(**_part(table, "reasoner", ReasonerConfig, name)),
+    )
+
+
+def _part(table: dict[str, Any], part: str, kind: type, name: str) -> dict[str, Any]:
+    given = dict(table.get(part) or {})
+    _known(given, {f.name for f in fields(kind)}, f"{name}: {part}")
+    return given
+
+
+def _known(table: Mapping[str, Any], allowed: set[str], where: str) -> None:
+    unknown = sorted(set(table) - allowed)
+    if unknown:
+        raise ConfigError(f"{where}: unknown key {unknown[0]!r}; known: {', '.join(sorted(allowed))}")

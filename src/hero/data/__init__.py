@@ -1,0 +1,1 @@
+"""Data sets: readers of their published files, folds and splits."""

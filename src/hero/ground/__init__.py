@@ -1,0 +1,1 @@
+"""Grounding: does each sentence rest on the evidence it cites?"""

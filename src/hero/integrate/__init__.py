@@ -1,0 +1,1 @@
+"""Integration: weights per modality, conflicts, and what is missing."""

@@ -1,0 +1,96 @@
+"""From a timeline to a case file: a posterior per modality, gated weights, ordered evidence, conflicts, what is missing.
+
+Legend: 7 common labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hero.integrate.conflict import find_conflicts
+from hero.integrate.fusion import Fusion
+from hero.integrate.missing import infer_missing
+from hero.types import CaseFile, Evidence, ModelUsed, Observation, Timeline, number_evidence
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from hero.config import IntegrateConfig
+
+POSTERIORS = {"face": "face_emotion", "voice": "voice_emotion", "words": "text_emotion"}
+SENSES = {"face": "face", "voice": "voice", "words": "words"}
+CONTEXT_WEIGHT = 0.15  # evidence of motion, scene and synergy carries no posterior; it is ordered after the rest
+
+
+def integrate(
+    timeline: Timeline, config: IntegrateConfig, *, lang: str = "en", weights_folder: Path | None = None
+) -> CaseFile:
+    """Cross-examine the evidence of a timeline.
+
+    Raises:
+        WeightsError: the packaged fusion weights are missing or damaged.
+    """
+    posteriors, masks = clip_posteriors(timeline)
+    fused: NDArray[np.float64] | None = None
+    weights = dict.fromkeys(POSTERIORS, 0.0)
+    models: tuple[ModelUsed, ...] = ()
+    if posteriors:
+        fusion = Fusion.load(weights_folder)
+        result = fusion.weigh(posteriors, masks)
+        fused, models = result.posterior, (fusion.used,) if fusion.used else ()
+        weights |= result.weights
+    conflicts = find_conflicts(timeline, posteriors, config, lang=lang)
+    missing = missing_modalities(timeline)
+    inferred = number_evidence(infer_missing(timeline, missing, fused, lang=lang))
+    ordered = tuple(sorted(timeline.evidence, key=lambda ev: -rank(ev, weights)))
+    return CaseFile(timeline, weights, fused, posteriors, ordered, inferred, conflicts, missing, models)
+
+
+def clip_posteriors(timeline: Timeline) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.bool_]]]:
+    """One posterior (7,) and mask of seen labels (7,) per modality: the windows' logarithmic mean, by their length.
+
+    The geometric mean keeps a window that is sure from being drowned by several that are not.
+    """
+    posteriors, masks = {}, {}
+    for modality, expert in POSTERIORS.items():
+        obs = timeline.observations.get(expert)
+        if obs is None or obs.absent:
+            continue
+        posteriors[modality], masks[modality] = _pool(obs)
+    return posteriors, masks
+
+
+def _pool(obs: Observation) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    track = obs.tracks["posterior"]
+    lengths = np.array([max(s.span.duration_s, 1e-3) for s in obs.spans["windows"]])  # (T,)
+    seen = np.asarray(track.mask.all(axis=0), dtype=bool)  # (7,)
+    logs = np.log(np.clip(track.values[:, seen].astype(np.float64), 1e-6, 1))
+    pooled = np.exp((lengths[:, None] * logs).sum(0) / lengths.sum())
+    posterior = np.zeros(track.values.shape[1])
+    posterior[seen] = pooled / pooled.sum()
+    return posterior, seen
+
+
+def missing_modalities(timeline: Timeline) -> dict[str, str]:
+    """Face, voice and words that nobody observed, with the reason."""
+    missing = {}
+    for modality, expert in SENSES.items():
+        obs = timeline.observations.get(expert)
+        if obs is None:
+            missing[modality] = "no expert for it in this preset"
+        elif obs.absent:
+            missing[modality] = obs.absent.reason
+    return missing
+
+
+def rank(ev: Evidence, weights: Mapping[str, float]) -> float:
+    """How early a piece of evidence stands in the brief: its modality's weight, its strength and its confidence.
+
+    Faces other than the subject's come last: they say who else is there.
+    """
+    weight = weights.get(ev.modality, CONTEXT_WEIGHT) or 0.05
+    return weight * ev.strength * ev.confidence * (1.0 if ev.person == 0 else 0.2)

@@ -1,0 +1,1 @@
+"""A clip on one clock: picture, sound and words, opened lazily."""

@@ -1,0 +1,1 @@
+"""Experts: from a clip to tracks and descriptive evidence."""

@@ -1,0 +1,1 @@
+"""Small learned heads: posteriors over emotion labels from what an expert measured."""

@@ -1,0 +1,202 @@
+"""One pass over a clip: frames and sound stream by, each expert takes what it asked for, then all conclude.
+
+Picture is decoded in one thread, frame experts compute in a second, sound is decoded and heard in a third, so that
+two cores overlap them. Nothing is kept but what the experts keep: memory does not grow with the clip.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from hero.errors import HeroError, MediaError
+from hero.observe.expert import Context, Expert, FrameExpert, create
+from hero.types import Absence, Evidence, Observation, Span, Timeline, number_evidence
+
+if TYPE_CHECKING:
+    from hero.config import Preset
+    from hero.media.clip import Clip, Frame
+
+Progress = Callable[[str, float, float], None]
+"""Called with the stage's name, seconds done and seconds in all."""
+
+QUEUE_FRAMES = 8
+
+
+def observe(clip: Clip, preset: Preset, context: Context, progress: Progress | None = None) -> Timeline:
+    """Let every expert of the preset look at the clip; those that cannot are listed as absent with the reason.
+
+    Raises:
+        MediaError: neither picture nor sound of the clip could be read.
+    """
+    experts, absent = start(preset, context)
+    tell = progress or (lambda stage, done, total: None)
+    failed = stream(clip, experts, tell)
+    observations: dict[str, Observation] = {}
+    for name in preset.experts:
+        reason = absent.get(name) or failed.get(name)
+        if reason is None:
+            tell(f"concluding: {name}", clip.duration_s, clip.duration_s)
+            observations[name] = _finish(experts[name], observations)
+        else:
+            modality = experts[name].modality if name in experts else "scene"
+            observations[name] = Observation(name, modality, absent=reason)
+    if failed and all(obs.absent for obs in observations.values()):
+        raise MediaError(next(iter(failed.values())).reason)
+    found = (ev for obs in observations.values() for ev in obs.evidence)
+    evidence = number_evidence(_inside(ev, clip.duration_s) for ev in found)
+    return Timeline(describe_clip(clip), observations, evidence)
+
+
+def start(preset: Preset, context: Context) -> tuple[dict[str, Expert], dict[str, Absence]]:
+    """Create and start the preset's experts; the second value holds those that cannot take part."""
+    experts: dict[str, Expert] = {}
+    absent: dict[str, Absence] = {}
+    for name, settings in preset.experts.items():
+        expert = create(name)
+        experts[name] = expert
+        stream_missing = _lacks_stream(expert, context.clip)
+        reason = stream_missing or expert.start(replace(context, settings=settings))
+        if reason:
+            absent[name] = reason
+    return experts, absent
+
+
+def stream(clip: Clip, experts: Mapping[str, Expert], tell: Progress) -> dict[str, Absence]:
+    """Feed frames and sound to the experts that read them; returns those whose stream broke, with the reason."""
+    jobs: list[tuple[list[Expert], Callable[[list[Expert]], None]]] = []
+    seeing = [e for e in experts.values() if e.reads == "frames"]
+    hearing = [e for e in experts.values() if e.reads == "sound"]
+    if clip.video and seeing:
+        jobs.append((seeing, lambda group: _watch(clip, cast("list[FrameExpert]", group), tell)))
+    if clip.audio and hearing:
+        jobs.append((hearing, lambda group: _listen(clip, group, None if clip.video else tell)))
+    failures: dict[str, Absence] = {}
+    crashes: list[BaseException] = []
+
+    def run(group: list[Expert], work: Callable[[list[Expert]], None]) -> None:
+        try:
+            work(group)
+        except HeroError as error:
+            failures.update({e.name: Absence(e.name, error.line, "repair or re-encode the clip") for e in group})
+        except BaseException as error:  # noqa: BLE001 - a thread's error is raised again below, in the caller's thread
+            crashes.append(error)
+
+    threads = [threading.Thread(target=run, args=job, daemon=True) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if crashes:
+        raise crashes[0]
+    return failures
+
+
+def describe_clip(clip: Clip) -> dict[str, object]:
+    """The clip's record in results: name, hash, duration and streams (never its path)."""
+    video, audio = clip.video, clip.audio
+    return {
+        "name": clip.name,
+        "sha256": clip.sha256,
+        "duration_s": round(clip.duration_s, 3),
+        "video": {"width": video.width, "height": video.height, "fps": round(video.fps, 3)} if video else None,
+        "audio": {"rate_hz": audio.rate_hz, "channels": audio.channels} if audio else None,
+        "notes": list(clip.notes),
+    }
+
+
+def _inside(ev: Evidence, duration_s: float) -> Evidence:
+    """The evidence with its span inside the clip: the last frame or window may reach a little beyond the end."""
+    end_s = min(ev.span.end_s, duration_s)
+    return replace(ev, span=Span(min(ev.span.start_s, end_s), end_s))
+
+
+def _lacks_stream(expert: Expert, clip: Clip) -> Absence | None:
+    if expert.reads == "frames" and clip.video is None:
+        return Absence(expert.name, "the clip has no picture", "give a clip with a video stream")
+    if expert.reads == "sound" and clip.audio is None:
+        return Absence(expert.name, "the clip has no sound", "give a clip with an audio stream")
+    return None
+
+
+def _finish(expert: Expert, earlier: Mapping[str, Observation]) -> Observation:
+    try:
+        return expert.finish(earlier)
+    except HeroError as error:
+        return Observation(expert.name, expert.modality, absent=Absence(expert.name, error.line))
+
+
+def _watch(clip: Clip, experts: list[FrameExpert], tell: Progress) -> None:
+    """Decode in a thread of its own; every expert gets the frames it asked for, at its size."""
+    fps, side = max(e.fps for e in experts), max(e.max_side for e in experts)
+    due = {e.name: -1.0 for e in experts}
+    for frame in _ahead(clip.frames(fps=fps, max_side=side)):
+        for expert in experts:
+            if frame.time_s + 1e-6 >= due[expert.name]:
+                due[expert.name] = max(due[expert.name], 0.0) + 1 / expert.fps
+                if due[expert.name] <= frame.time_s:  # a gap in the picture: do not catch up with a burst
+                    due[expert.name] = frame.time_s + 1 / expert.fps
+                expert.take(shrink(frame, expert.max_side))
+        tell("watching and listening", min(frame.time_s, clip.duration_s), clip.duration_s)
+
+
+def _listen(clip: Clip, experts: list[Expert], tell: Progress | None) -> None:
+    for block in clip.sound():
+        for expert in experts:
+            expert.take(block)
+        if tell:
+            tell("listening", min(block.start_s, clip.duration_s), clip.duration_s)
+
+
+def shrink(frame: Frame, max_side: int) -> Frame:
+    """The frame with its longer side at most `max_side`, by whole-number box averaging."""
+    height, width = frame.rgb.shape[:2]
+    factor = -(-max(height, width) // max_side)
+    if factor <= 1 or min(height, width) < factor:
+        return frame
+    rows, cols = height // factor, width // factor
+    total = np.zeros((rows, cols, 3), np.uint32)
+    for i in range(factor):
+        for j in range(factor):
+            total += frame.rgb[i : rows * factor : factor, j : cols * factor : factor]
+    return replace(frame, rgb=(total // (factor * factor)).astype(np.uint8))
+
+
+def _ahead(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """Pull from an iterator in a thread of its own, a few frames ahead; its errors are raised here."""
+    pipe: queue.Queue[Frame | BaseException | None] = queue.Queue(QUEUE_FRAMES)
+    stop = threading.Event()
+
+    def put(item: Frame | BaseException | None) -> bool:
+        while not stop.is_set():
+            try:
+                pipe.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def pull() -> None:
+        try:
+            for frame in frames:
+                if not put(frame):
+                    return
+            put(None)
+        except BaseException as error:  # noqa: BLE001 - handed over to the consuming thread
+            put(error)
+
+    thread = threading.Thread(target=pull, daemon=True)
+    thread.start()
+    try:
+        while (item := pipe.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stop.set()
+        thread.join()

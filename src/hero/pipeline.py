@@ -1,0 +1,129 @@
+"""The one path from a clip to a verdict with its support, for command line, Python, batch and evaluation alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from hero import __version__
+from hero.config import Preset, load_preset
+from hero.ground.support import Support, check
+from hero.integrate.weigh import integrate
+from hero.media.clip import Clip
+from hero.observe.expert import Context
+from hero.observe.stream import Progress, observe
+from hero.reason.reasoner import Reasoner, create_reasoner
+from hero.reason.verdict import Verdict
+from hero.types import Baseline, CaseFile, LabelledSpan, ModelUsed, Timeline, Track
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """Everything about one analysed clip."""
+
+    clip: Clip
+    timeline: Timeline
+    case: CaseFile
+    verdict: Verdict
+    support: Support
+    provenance: Mapping[str, Any]
+
+    @property
+    def tracks(self) -> dict[str, Track]:
+        """All tracks by `expert.track`."""
+        return self.timeline.tracks
+
+    @property
+    def spans(self) -> dict[str, tuple[LabelledSpan, ...]]:
+        """All named stretches by `expert.kind`."""
+        return {f"{e}.{kind}": s for e, obs in self.timeline.observations.items() for kind, s in obs.spans.items()}
+
+    def as_json(self) -> dict[str, Any]:
+        """The public JSON output: clip, evidence by time, what is absent, conflicts, weights, verdict, support."""
+        case = self.case
+        verdict = self.verdict.model_dump(mode="json")
+        return {
+            "clip": dict(self.timeline.clip),
+            "evidence": [ev.as_json() for ev in (*self.timeline.evidence, *case.inferred)],
+            "absent": [absence.as_json() for absence in self.timeline.absent],
+            "conflicts": [conflict.as_json() for conflict in case.conflicts],
+            "weights": {name: round(float(weight), 4) for name, weight in case.weights.items()},
+            "missing": dict(case.missing),
+            "verdict": verdict,
+            "support": self.support.as_json(),
+            "provenance": dict(self.provenance),
+        }
+
+
+def analyze(
+    clip: Clip | str | Path,
+    *,
+    preset: Preset | str = "embedded",
+    transcript: str | Path | None = None,
+    lang: Literal["en", "zh"] = "en",
+    licence: Literal["any", "open"] = "any",
+    baseline: Baseline | None = None,
+    weights_folder: Path | None = None,
+    reasoner: Reasoner | None = None,
+    overrides: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> Analysis:
+    """Watch a clip and conclude.
+
+    Args:
+        clip: a `Clip`, a media file, or a folder of frames (and a wav).
+        preset: a preset or its name; `overrides` are `part.key=value`.
+        transcript: what is said, as an SRT, VTT, JSON or text file.
+        lang: language of evidence and verdict.
+        licence: "open" leaves out weights whose training data forbids commercial use.
+        baseline: the person's usual values from other clips, if somebody keeps them.
+        weights_folder: weights that take precedence over the packaged ones (fold weights in a benchmark).
+        reasoner: who concludes; the preset's by default.
+        progress: called with a stage's name, seconds done and seconds in all.
+
+    Raises:
+        InputError: the clip or the transcript cannot be read.
+        ConfigError: the preset or an override is wrong.
+        WeightsError: packaged weights are damaged.
+    """
+    began = time.perf_counter()
+    chosen = preset if isinstance(preset, Preset) else load_preset(preset, overrides)
+    opened = clip if isinstance(clip, Clip) else Clip.open(clip, transcript=transcript)
+    context = Context(opened, lang, licence, baseline, weights_folder)
+    timeline = observe(opened, chosen, context, progress)
+    case = integrate(timeline, chosen.integrate, lang=lang, weights_folder=weights_folder)
+    judge = reasoner or create_reasoner(chosen.reasoner)
+    verdict = judge.conclude(case, lang=lang)
+    support = check(verdict, (*timeline.evidence, *case.inferred))
+    seconds = time.perf_counter() - began
+    return Analysis(
+        opened, timeline, case, verdict, support, _provenance(chosen, judge, timeline, case, licence, seconds)
+    )
+
+
+def _provenance(
+    preset: Preset, judge: Reasoner, timeline: Timeline, case: CaseFile, licence: str, seconds: float
+) -> dict[str, Any]:
+    """Who saw what with which weights; non-commercial weights are named in a note of their own."""
+    used: dict[str, ModelUsed] = {m.name: m for obs in timeline.observations.values() for m in obs.models}
+    used |= {m.name: m for m in case.models}
+    restricted = [m.name for m in used.values() if not m.commercial]
+    notes = [note for obs in timeline.observations.values() for note in obs.notes]
+    if restricted:
+        notes.append(
+            f"trained on data for non-commercial use only: {', '.join(restricted)} (--licence open leaves them out)"
+        )
+    return {
+        "hero": __version__,
+        "preset": preset.name,
+        "reasoner": judge.name,
+        "licence": licence,
+        "seconds": round(seconds, 2),
+        "experts": {name: not obs.absent for name, obs in timeline.observations.items()},
+        "models": [m.as_json() for m in used.values()],
+        "notes": notes,
+        "preset_resolved": preset.as_dict(),
+    }

@@ -1,0 +1,1 @@
+"""Reasoning: from a case file to a verdict in which every sentence cites its evidence."""

@@ -1,0 +1,199 @@
+"""The embedded reasoner: deterministic, and it walks the spec's chain in the open.
+
+[list evidence] -> [analyse conflict] -> [exclude interference] -> [conclude]. Every sentence cites evidence ids;
+numbers come from the calibrated, fused posterior. Below the preset's confidence it abstains and says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from hero.integrate.cues import leaning
+from hero.labels import LABELS
+from hero.phrases import Phrases, phrases
+from hero.reason.verdict import Emotion, SummaryItem, Verdict
+from hero.types import MODALITIES, CaseFile, Evidence
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from hero.config import ReasonerConfig
+
+SENSES = ("face", "voice", "words")
+MAX_LISTED = 4  # pieces of evidence per modality in the first step
+MAX_SUMMARY = 6
+MAX_EXCLUDED = 3
+MIN_ALTERNATIVE = 0.05
+_INNER_MARKS = str.maketrans("。！？[]", "，，，()")
+
+
+class Adjudicator:
+    """Concludes from the case file alone; the same case gives the same verdict."""
+
+    name = "adjudicator"
+
+    def __init__(self, config: ReasonerConfig) -> None:
+        self.abstain_below = config.abstain_below
+
+    def conclude(self, case: CaseFile, *, lang: str = "en") -> Verdict:
+        """A verdict in English or Chinese, or an abstention with its reason."""
+        say, names = phrases("adjudicator", lang), phrases("labels", lang)
+        reason = self._too_weak(case, say)
+        if reason is not None:
+            return _abstain(case, say, names, reason, lang)
+        assert case.posterior is not None
+        label = LABELS[int(np.argmax(case.posterior))]
+        telling = _telling(case, label)
+        steps = [*_listed(case, say, names), *_conflicts(case, say), *_excluded(case, say, names, label)]
+        return Verdict(
+            emotion_caption=_caption(case, say, names, label, telling),
+            evidence_summary=_summary(telling),
+            reasoning_process=_join([*steps, _conclusion(case, say, names, label, telling)], lang),
+            final_emotion=_emotion(label),
+            confidence=round(float(case.posterior.max()), 4),
+            alternatives=_alternatives(case.posterior, label),
+            lang=_language(lang),
+        )
+
+    def _too_weak(self, case: CaseFile, say: Phrases) -> str | None:
+        if case.posterior is None:
+            return say.say("nothing_to_judge")
+        if not any(case.weights.get(ev.modality, 0) > 0 for ev in case.evidence):
+            return say.say("nothing_to_cite")
+        best = float(case.posterior.max())
+        if best < self.abstain_below:
+            return say.say("too_weak", best=best, least=self.abstain_below)
+        return None
+
+
+def _telling(case: CaseFile, label: str) -> list[Evidence]:
+    """The subject's evidence in modalities that carry weight; what speaks for the label comes first."""
+    own = [ev for ev in case.evidence if ev.person == 0 and case.weights.get(ev.modality, 0) > 0]
+    return sorted(
+        own, key=lambda ev: -case.weights[ev.modality] * (leaning(ev, label) + 0.1 * ev.strength * ev.confidence)
+    )
+
+
+def _caption(case: CaseFile, say: Phrases, names: Phrases, label: str, telling: Sequence[Evidence]) -> str:
+    top = telling[:3]
+    what = say.say("and").join(_clean(ev.brief) for ev in top)
+    assert case.posterior is not None
+    best = float(case.posterior.max())
+    return say.say(
+        "caption", display=names.say(f"display_{label}"), what=what, sure=_sureness(say, best), cite=_cite(top)
+    )
+
+
+def _sureness(say: Phrases, confidence: float) -> str:
+    return say.say("sure" if confidence >= 0.7 else "likely" if confidence >= 0.5 else "tentative")
+
+
+def _summary(telling: Sequence[Evidence]) -> tuple[SummaryItem, ...]:
+    return tuple(SummaryItem(id=ev.id, text=ev.brief) for ev in telling[:MAX_SUMMARY])
+
+
+def _listed(case: CaseFile, say: Phrases, names: Phrases) -> list[str]:
+    """Step 1: what each modality brought, the subject's strongest evidence first."""
+    lines = []
+    for modality in MODALITIES:
+        group = [ev for ev in case.evidence if ev.modality == modality and ev.person == 0][:MAX_LISTED]
+        if group:
+            what = say.say("and").join(_clean(ev.brief) for ev in group)
+            lines.append(say.say(f"listed_{modality}", what=what, cite=_cite(group)))
+    return lines
+
+
+def _conflicts(case: CaseFile, say: Phrases) -> list[str]:
+    """Step 2: the conflicts that were found, or what agreed, or that there was nothing to compare."""
+    known = {ev.id: ev for ev in case.evidence}
+    if case.conflicts:
+        return [
+            say.say("conflict", text=_clean(c.text), score=c.score, cite=_cite(known[i] for i in c.between))
+            for c in case.conflicts
+        ]
+    present = [m for m in SENSES if case.weights.get(m, 0) > 0]
+    firsts = [next((ev for ev in case.evidence if ev.modality == m), None) for m in present]
+    cited = [ev for ev in firsts if ev]
+    return [say.say("no_conflict" if len(cited) > 1 else "one_modality", cite=_cite(cited))]
+
+
+def _excluded(case: CaseFile, say: Phrases, names: Phrases, label: str) -> list[str]:
+    """Step 3: evidence that points elsewhere, with the reason it lost; and what is missing, with its zero weight."""
+    lines = []
+    against = sorted((ev for ev in case.evidence if ev.person == 0), key=lambda ev: leaning(ev, label))
+    for ev in [ev for ev in against if leaning(ev, label) < -0.05][:MAX_EXCLUDED]:
+        weight = case.weights.get(ev.modality, 0.0)
+        why = say.say("because_weight" if weight < max(case.weights.values()) else "because_pattern", weight=weight)
+        lines.append(say.say("excluded", what=_clean(ev.brief), why=why, cite=_cite([ev])))
+    others = [ev for ev in case.evidence if ev.person != 0]
+    if others:
+        lines.append(say.say("other_people", cite=_cite(others[:MAX_LISTED])))
+    for ev in case.inferred:
+        lines.append(say.say("missing", what=names.say(ev.modality), cite=f"[{ev.id}, {say.say('inferred')}]"))
+    return lines
+
+
+def _conclusion(case: CaseFile, say: Phrases, names: Phrases, label: str, telling: Sequence[Evidence]) -> str:
+    """Step 4: the weights, the label, how sure, and what came second."""
+    assert case.posterior is not None
+    weights = say.say("comma").join(
+        say.say("weight", name=names.say(m), weight=case.weights[m]) for m in SENSES if case.weights.get(m, 0) > 0
+    )
+    second = int(np.argsort(case.posterior)[-2])
+    for_label = [ev for ev in telling if leaning(ev, label) > 0]
+    return say.say(
+        "conclusion" if for_label else "conclusion_pattern",
+        weights=weights, display=names.say(f"display_{label}"), best=float(case.posterior.max()),
+        second=names.say(LABELS[second]), second_best=float(case.posterior[second]), cite=_cite((for_label or telling)[:3]),
+    )  # fmt: skip
+
+
+def _abstain(case: CaseFile, say: Phrases, names: Phrases, reason: str, lang: str) -> Verdict:
+    """No verdict: what was seen and heard is still listed, and the reason stands in its own field."""
+    steps = _listed(case, say, names)
+    confidence = 0.0 if case.posterior is None else round(float(case.posterior.max()), 4)
+    return Verdict(
+        emotion_caption=say.say("abstained", reason=reason),
+        evidence_summary=tuple(SummaryItem(id=ev.id, text=ev.brief) for ev in case.evidence[:MAX_SUMMARY]),
+        reasoning_process=_join([*steps, say.say("abstained", reason=reason)], lang),
+        final_emotion=None,
+        confidence=confidence,
+        abstained=True,
+        abstention_reason=reason,
+        alternatives={} if case.posterior is None else _alternatives(case.posterior, None),
+        lang=_language(lang),
+    )
+
+
+def _alternatives(posterior: NDArray[np.float64], winner: str | None) -> dict[Emotion, float]:
+    ranked = sorted(zip(LABELS, posterior, strict=True), key=lambda pair: -pair[1])
+    return {_emotion(name): round(float(p), 4) for name, p in ranked if name != winner and p >= MIN_ALTERNATIVE}
+
+
+def _cite(evidence: Iterable[Evidence]) -> str:
+    ids = list(dict.fromkeys(ev.id for ev in evidence))
+    return f"[{', '.join(ids)}]"
+
+
+def _clean(text: str) -> str:
+    """A fragment without sentence ends inside, so that a quoted line cannot cut a sentence from its citation."""
+    stripped = text.strip().rstrip(".。!！?？")
+    for mark in (". ", "! ", "? "):
+        stripped = stripped.replace(mark, ", ")
+    return stripped.translate(_INNER_MARKS)
+
+
+def _join(lines: Iterable[str], lang: str) -> str:
+    return ("" if lang == "zh" else " ").join(lines)
+
+
+def _emotion(label: str) -> Emotion:
+    assert label in LABELS
+    return label  # type: ignore[return-value]
+
+
+def _language(lang: str) -> Literal["en", "zh"]:
+    return "zh" if lang == "zh" else "en"

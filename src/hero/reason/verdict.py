@@ -1,0 +1,79 @@
+"""The verdict: four fields, a confidence, or an abstention with its reason. Its JSON Schema is the public contract.
+
+Fields follow spec 1: `emotion_caption`, `evidence_summary`, `reasoning_process`, `final_emotion`. Emotion is reported
+as what is displayed, with uncertainty.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from hero.labels import LABELS
+
+ID_PATTERN = r"I?[VATS]E-\d{2,}"
+CITATION = re.compile(rf"\[((?:{ID_PATTERN}(?:, ?)?)+)([^\]]*)\]")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])")
+
+Emotion = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SummaryItem(_Strict):
+    """One line of the evidence summary: an evidence id and what it shows in a few words."""
+
+    id: str = Field(pattern=f"^{ID_PATTERN}$")
+    text: str = Field(min_length=1, max_length=400)
+
+
+class Verdict(_Strict):
+    """What a reasoner concludes about a clip; an abstention has no `final_emotion` and says why."""
+
+    emotion_caption: str = Field(min_length=1, max_length=1200)
+    evidence_summary: tuple[SummaryItem, ...]
+    reasoning_process: str = Field(min_length=1, max_length=6000)
+    final_emotion: Emotion | None
+    confidence: float = Field(ge=0, le=1)
+    abstained: bool = False
+    abstention_reason: str | None = None
+    alternatives: dict[Emotion, float] = Field(default_factory=dict)
+    lang: Literal["en", "zh"] = "en"
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.abstained != (self.final_emotion is None) or self.abstained != (self.abstention_reason is not None):
+            raise ValueError(
+                "an abstention has a reason and no final_emotion; a verdict has a final_emotion and no reason"
+            )
+        if not self.abstained and not self.evidence_summary:
+            raise ValueError("a verdict that is not an abstention names its evidence in evidence_summary")
+        return self
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a verdict."""
+    return Verdict.model_json_schema()
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a verdict's field, in English or Chinese."""
+    return [part.strip() for part in _SENTENCE_END.split(text) if part.strip()]
+
+
+def cited(sentence: str) -> list[str]:
+    """The evidence ids that a sentence cites, in order."""
+    return [evidence_id for match in CITATION.finditer(sentence) for evidence_id in re.findall(ID_PATTERN, match[1])]
+
+
+def label_name(label: str, lang: str) -> str:
+    """The display name of a common label in a language."""
+    from hero.phrases import phrases
+
+    if label not in LABELS:
+        raise ValueError(f"'{label}' is not one of {LABELS}")
+    return phrases("labels", lang).say(label)

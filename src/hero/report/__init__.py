@@ -1,0 +1,1 @@
+"""Reports: one self-contained page, and exports to other tools' formats."""

@@ -1,0 +1,139 @@
+"""What the terminal shows: progress on stderr, the verdict or JSON on stdout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.markup import escape
+from rich.panel import Panel
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from hero.batch import Outcome
+    from hero.pipeline import Analysis
+
+SHOWN_EVIDENCE = 8
+
+
+class Screen:
+    """The two streams: `console` (stderr) for people, `out` (stdout) for results."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.console = Console(stderr=True)
+        self.out = Console()
+
+    @contextmanager
+    def progress(self, name: str) -> Iterator[Callable[[str, float, float], None]]:
+        """A bar over the clip's seconds; silent where stderr is no terminal."""
+        columns = (
+            TextColumn("{task.fields[stage]}"),
+            BarColumn(),
+            TextColumn("{task.completed:.1f}/{task.total:.1f} s"),
+        )
+        with Progress(*columns, TimeRemainingColumn(), console=self.console, transient=True) as bar:
+            task = bar.add_task(name, total=None, stage=f"opening {escape(name)}")
+
+            def tell(stage: str, done_s: float, total_s: float) -> None:
+                bar.update(task, completed=done_s, total=max(total_s, 1e-3), stage=stage)
+
+            yield tell
+
+    def heading(self, number: int, total: int, path: Path) -> None:
+        """Which clip of a batch comes now."""
+        self.console.print(f"[{number}/{total}] {path}", style="dim", markup=False, highlight=False)
+
+    def failure(self, path: Path, line: str) -> None:
+        """A clip of a batch that failed."""
+        self.console.print(Text(f"failed: {path}: {line}", style="red"), highlight=False)
+
+    def warn(self, line: str) -> None:
+        """Something is less than it could be."""
+        self.console.print(Text(f"hero: {line}", style="yellow"), highlight=False)
+
+    def result(self, analysis: Analysis, written: Sequence[Path]) -> None:
+        """The verdict for people, or the whole result as one line of JSON."""
+        if self.as_json:
+            print(json.dumps(analysis.as_json(), ensure_ascii=False))
+        else:
+            self.out.print(verdict_panel(analysis))
+        for path in written:
+            self.console.print(f"wrote {path}", style="dim", markup=False, highlight=False)
+
+    def summary(self, outcomes: Sequence[Outcome]) -> None:
+        """The table at the end of a batch: on stdout, or on stderr beside JSON lines."""
+        table = Table("clip", "displayed", "confidence", "note", title=_counts(outcomes))
+        for o in outcomes:
+            said = "-" if o.error else "abstained" if o.abstained else str(o.emotion)
+            table.add_row(escape(str(o.path)), said, "" if o.error else f"{o.confidence:.2f}", escape(o.error or ""))
+        (self.console if self.as_json else self.out).print(table)
+
+
+def verdict_panel(analysis: Analysis) -> Group:
+    """Verdict, evidence and absences, as the README shows them."""
+    verdict, case = analysis.verdict, analysis.case
+    title = "abstained" if verdict.abstained else f"displayed: {verdict.final_emotion} ({verdict.confidence:.0%})"
+    body = Text(verdict.emotion_caption + "\n\n" + verdict.reasoning_process)
+    parts: list[Panel | Table | Text] = [
+        Panel(body, title=f"{escape(analysis.clip.name)} · {title}", title_align="left")
+    ]
+    table = Table("id", "time", "evidence", box=None, pad_edge=False)
+    for ev in sorted((*case.evidence[:SHOWN_EVIDENCE], *case.inferred), key=lambda e: e.span):
+        table.add_row(ev.id, f"{ev.span.start_s:.1f}-{ev.span.end_s:.1f} s", escape(ev.text))
+    parts.append(table)
+    parts += [
+        Text(f"absent: {a.expert} ({a.reason}){'; ' + a.cure if a.cure else ''}", style="dim")
+        for a in case.timeline.absent
+    ]
+    support = analysis.support
+    seconds = analysis.provenance["seconds"]
+    parts.append(
+        Text(f"{support.supported} of {support.claims} claims cite existing evidence · {seconds:.1f} s", style="dim")
+    )
+    return Group(*parts)
+
+
+def models_table() -> Table:
+    """Third-party and packaged weights with size, licence, commercial use and place."""
+    from hero.models import entries, table
+    from hero.weights import packaged, path_of, read_card
+
+    rows = Table("name", "what", "size", "licence", "commercial", "where", title="weights")
+    for row in table():
+        where = str(row.where) if row.where else f"not at hand: {entries()[row.name].obtain or 'hero models fetch'}"
+        commercial = "yes" if entries()[row.name].commercial else "no"
+        rows.add_row(
+            row.name, escape(row.what), f"{row.size_bytes / 1e6:.1f} MB", row.licence, commercial, escape(where)
+        )
+    for name in packaged():
+        card = read_card(name)
+        size = path_of(name).stat().st_size / 1e6
+        commercial = "yes" if card["commercial"] else "no"
+        rows.add_row(
+            name, f"trained on {card['data']}", f"{size:.1f} MB", str(card["licence"]), commercial, "in the package"
+        )
+    return rows
+
+
+@contextmanager
+def fetching(name: str, console: Console | None = None) -> Iterator[Callable[[int, int | None], None]]:
+    """A progress bar for a download."""
+    columns = (TextColumn("fetching {task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=console or Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _counts(outcomes: Sequence[Outcome]) -> str:
+    failed = sum(o.error is not None for o in outcomes)
+    abstained = sum(o.abstained for o in outcomes)
+    return (
+        f"{len(outcomes)} clips: {len(outcomes) - failed - abstained} verdicts, {abstained} abstained, {failed} failed"
+    )

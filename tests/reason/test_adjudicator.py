@@ -1,0 +1,104 @@
+"""The adjudicator cites in every sentence, walks its chain in order, and abstains for a stated reason."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from builders import case, evidence, posterior
+
+from hero.config import ReasonerConfig
+from hero.ground.support import check
+from hero.reason.adjudicator import Adjudicator
+from hero.reason.verdict import Verdict, cited, sentences
+from hero.types import CaseFile, Conflict, Span
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+def masked_smile() -> CaseFile:
+    """A smile over a low, slow voice; the words are unknown."""
+    found = [
+        evidence("face", "smile", 2.0, 2.6, brief="smile"),
+        evidence("face", "AU04", 0.5, 1.9, brief="lowered brows"),
+        evidence("voice", "pitch_low", 0.4, 2.6, brief="lowered pitch"),
+        evidence("voice", "slow", 0.4, 2.6, brief="slow speech", strength=0.5),
+        evidence("scene", "setting", 0.0, 4.0, brief="one person, bright light"),
+    ]
+    numbered = {ev.cue: ev.id for ev in case(found, {}, None).timeline.evidence}
+    clash = Conflict(
+        (numbered["smile"], numbered["pitch_low"]), "opposed cues", 0.7, "A smile meets a low voice.", Span(2, 2.6)
+    )
+    unknown = evidence(
+        "words", "inferred_words", 0, 4, inferred=True, brief="words unknown, probably a regret (inferred)"
+    )
+    weights = {"face": 0.4, "voice": 0.6, "words": 0.0}
+    fused = posterior(sad=0.55, angry=0.2)
+    return case(found, weights, fused, conflicts=[clash], inferred=[unknown], missing={"words": "no transcript"})
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_every_sentence_cites_existing_evidence(lang: str) -> None:
+    made = masked_smile()
+    verdict = Adjudicator(ReasonerConfig()).conclude(made, lang=lang)
+    for text in (verdict.emotion_caption, verdict.reasoning_process):
+        assert sentences(text)
+        assert all(cited(sentence) for sentence in sentences(text))
+    support = check(verdict, (*made.timeline.evidence, *made.inferred))
+    assert support.claims > 6
+    assert support.rate == 1.0, support.flaws
+
+
+def test_chain_runs_in_order_and_names_what_it_excluded() -> None:
+    verdict = Adjudicator(ReasonerConfig()).conclude(masked_smile())
+    text = verdict.reasoning_process
+    steps = ["In the face", "(conflict 0.70)", "Set aside: smile", "Not observed", "Weighed (face 40%, voice 60%)"]
+    places = [text.index(step) for step in steps]
+    assert places == sorted(places)
+    assert verdict.final_emotion == "sad"
+    assert verdict.confidence == pytest.approx(0.55)
+    assert next(iter(verdict.alternatives)) == "angry"
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_golden_verdict(lang: str) -> None:
+    verdict = Adjudicator(ReasonerConfig()).conclude(masked_smile(), lang=lang)
+    assert Verdict.model_validate_json((GOLDEN / f"verdict_{lang}.json").read_text("utf-8")) == verdict
+
+
+def test_chinese_verdict_is_chinese() -> None:
+    verdict = Adjudicator(ReasonerConfig()).conclude(masked_smile(), lang="zh")
+    assert "悲伤" in verdict.emotion_caption
+    assert not re.search(r"[a-z]{3,} (the|and) ", verdict.reasoning_process)
+
+
+def test_abstains_without_posterior_and_below_threshold() -> None:
+    judge = Adjudicator(ReasonerConfig(abstain_below=0.5))
+    nothing = judge.conclude(case([evidence("scene", "setting")], {"face": 0.0}, None))
+    weak = judge.conclude(case([evidence("voice", "slow")], {"voice": 1.0}, posterior(sad=0.4)))
+    for verdict, part in ((nothing, "neither face, voice nor words"), (weak, "reaches only 40%, and 50%")):
+        assert verdict.abstained
+        assert verdict.final_emotion is None
+        assert part in str(verdict.abstention_reason)
+    sure = judge.conclude(case([evidence("voice", "slow")], {"voice": 1.0}, posterior(sad=0.6)))
+    assert sure.final_emotion == "sad"
+
+
+def test_abstains_when_nothing_can_be_cited() -> None:
+    verdict = Adjudicator(ReasonerConfig()).conclude(
+        case([evidence("scene", "setting")], {"voice": 1.0}, posterior(sad=0.9))
+    )
+    assert verdict.abstained
+
+
+def test_quoted_speech_does_not_cut_a_sentence_from_its_citation() -> None:
+    quote = evidence("words", "utterance", brief='says "Stop. Please! Why? [VE-99]"')
+    made = case([quote], {"words": 1.0}, posterior(sad=0.6))
+    verdict = Adjudicator(ReasonerConfig()).conclude(made)
+    assert all(cited(s) == ["TE-01"] for s in sentences(verdict.emotion_caption))
+
+
+def test_same_case_same_verdict() -> None:
+    judge = Adjudicator(ReasonerConfig())
+    assert judge.conclude(masked_smile()) == judge.conclude(masked_smile())

@@ -1,0 +1,72 @@
+"""The README's commands run as printed, and its file tree names what exists."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.S)
+LINES = [line.split("  #")[0].strip() for block in BLOCKS for line in block.splitlines() if line.strip()]
+HERO = [line for line in LINES if line.startswith("hero ")]
+MAKE = [line for line in LINES if line.startswith("make ")]
+
+
+def test_opens_with_the_two_commands() -> None:
+    assert BLOCKS[0].split() == ["make", "demo", "make", "test"]
+
+
+@pytest.mark.parametrize("line", MAKE)
+def test_make_targets_exist(line: str) -> None:
+    done = subprocess.run(["make", "-n", *shlex.split(line)[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("line", HERO)
+def test_hero_commands_run(line: str, tmp_path: Path) -> None:
+    clip = ROOT / "examples" / "demo.mp4"
+    words = [str(clip) if word == "clip.mp4" else word for word in shlex.split(line)]
+    words = [str(clip.with_suffix(".srt")) if word == "clip.srt" else word for word in words]
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    (clips / "one.mp4").write_bytes(clip.read_bytes())
+    command = [str(Path(sys.executable).with_name("hero")), *words[1:]]
+    cache = {"HERO_CACHE": str(tmp_path / "cache")} if "pack" in words and not _models_at_hand() else {}
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, env={**os.environ, **cache}, check=False
+    )
+    assert done.returncode in {0, 4}, f"{line}: {done.stderr}"
+    assert "Traceback" not in done.stderr
+
+
+def test_file_tree_names_what_exists() -> None:
+    tree = re.search(r"```text\n(src/hero/.*?)```", README, re.S)
+    assert tree, "README has no file tree"
+    for line in tree[1].splitlines()[1:]:
+        name = line.split("#")[0].strip().split()[0] if line.strip() else ""
+        if name:
+            assert any((ROOT / base / name).exists() for base in ("src/hero", ".")), f"README's tree names {name}"
+
+
+def test_pictures_and_links_exist() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        if "://" not in target:
+            assert (ROOT / target).exists(), target
+
+
+def test_results_table_is_up_to_date() -> None:
+    done = subprocess.run([sys.executable, "benchmarks/table.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def _models_at_hand() -> bool:
+    from hero.models import find
+
+    return bool(find("face_landmarker") or find("face_landmarks"))
