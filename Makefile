@@ -34,7 +34,7 @@ $(VENV)/.train: $(VENV)/.dev
 	@if command -v nvidia-smi >/dev/null; then $(PIP) install --constraint constraints.txt torch; else \
 	  $(PIP) install --retries 0 --timeout 5 --index-url https://download.pytorch.org/whl/cpu --constraint constraints.txt torch 2>/dev/null \
 	  || $(PIP) install --constraint constraints.txt torch; fi
-	@$(PIP) install --constraint constraints.txt scikit-learn matplotlib praat-parselmouth pocketsphinx jiwer
+	@$(PIP) install --constraint constraints.txt scikit-learn praat-parselmouth pocketsphinx jiwer scikit-image
 	@touch $@
 
 demo: $(VENV)/.core  ## analyse the demo clip that lies in the repository, print the verdict, write the report

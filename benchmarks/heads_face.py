@@ -3,7 +3,7 @@
     HERO_DATA=... python benchmarks/heads_face.py [--runs runs]
 
 Reads what `recipes/heads/face.py` wrote under --runs and writes `benchmarks/results/heads_face.json`.
-`shipped` are the 17 units of the OpenFace schema, `aus` all 20 of the table.
+`shipped` are the 17 action units of the OpenFace schema (means and spreads), out of the table's 20.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def out_of_fold(path: Path) -> tuple[dict[Key, np.ndarray], np.ndarray]:
         for row in csv.DictReader(file):
             rows = found.setdefault((row["features"], row["protocol"]), {}).setdefault(int(row["seed"]), [])
             rows.append([float(row[e]) for e in ravdess.EMOTIONS])
-            if (row["features"], row["protocol"], row["seed"]) == ("aus", "unknown", "0"):
+            if (row["features"], row["protocol"], row["seed"]) == ("shipped", "unknown", "0"):
                 truth.append(ravdess.EMOTIONS.index(row["truth"]))
     return {key: np.array([seeds[s] for s in sorted(seeds)]) for key, seeds in found.items()}, np.array(truth)
 

@@ -50,13 +50,15 @@ def judge(probs: np.ndarray, truth: np.ndarray, names: tuple[str, ...]) -> dict[
     """Scores of posteriors (seeds, N, C); interval by bootstrap over clips of the first seed."""
     hits = [accuracy(truth, p.argmax(1)) for p in probs]
     first = probs[0]
+    by_class = per_class_f1(truth, first.argmax(1), classes=len(names))
     return {
         "accuracy": float(np.mean(hits)), "by_seed": hits,
         "interval": bootstrap_interval(accuracy, truth, first.argmax(1)),
         "weighted_f1": float(np.mean([weighted_f1(truth, p.argmax(1)) for p in probs])),
         "macro_f1": float(np.mean([macro_f1(truth, p.argmax(1)) for p in probs])),
-        "per_class_f1": dict(zip(names, per_class_f1(truth, first.argmax(1), classes=len(names)).tolist(), strict=True)),
-        "ece": float(np.mean([ece(p, truth) for p in probs])), "ece_ceiling": float(np.mean([ece_ceiling(p, draws=300) for p in probs])),
+        "per_class_f1": dict(zip(names, by_class.round(4).tolist(), strict=True)),
+        "ece": float(np.mean([ece(p, truth) for p in probs])),
+        "ece_ceiling": float(np.mean([ece_ceiling(p, draws=300) for p in probs])),
         "brier": float(np.mean([brier(p, truth) for p in probs])),
     }  # fmt: skip
 

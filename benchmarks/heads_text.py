@@ -20,7 +20,16 @@ from sklearn.linear_model import LogisticRegression
 
 from hero import weights
 from hero.data.formats import goemotions
-from hero.evaluate.metrics import accuracy, bootstrap_interval, brier, ece, ece_ceiling, macro_f1, per_class_f1, weighted_f1
+from hero.evaluate.metrics import (
+    accuracy,
+    bootstrap_interval,
+    brier,
+    ece,
+    ece_ceiling,
+    macro_f1,
+    per_class_f1,
+    weighted_f1,
+)
 from hero.labels import LABELS, mapping
 from hero.observe.heads.text import NAME, TextHead
 

@@ -47,7 +47,7 @@ def main() -> int:
         subprocess.run([sys.executable, str(recipe), *asked], check=True)
     truth, probs, actors = read_out_of_fold(RUN / "oof.csv")  # (B,), (S, B, 8), (B,)
     f1 = np.array([metrics.weighted_f1(truth, table.argmax(1)) for table in probs])
-    half = 1.96 * float(f1.std(ddof=1)) / np.sqrt(len(f1))
+    half = half_interval(f1)
     pooled, labels = probs.reshape(-1, len(CLASSES)), np.tile(truth, len(probs))
     ece = [metrics.ece(table, truth) for table in probs]
     ceiling = [metrics.ece_ceiling(table) for table in probs]
@@ -88,6 +88,13 @@ def main() -> int:
     for name, value in details.items():
         print(f"  {name}: {value}")
     return 1 if missed else 0
+
+
+def half_interval(values: np.ndarray) -> float:
+    """Half the 95 % interval of the mean by Student's t; 0 for a single value."""
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
 
 
 def read_out_of_fold(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -173,9 +180,11 @@ def baseline(sounds: list[np.ndarray], truth: np.ndarray, actors: np.ndarray) ->
 
 
 def mfcc_statistics(samples: np.ndarray) -> np.ndarray:
-    """Mean and spread of 20 MFCC and their slopes over the whole clip, (80,)."""
-    mel = 10.0 * np.log10(spectra.power_spectrum(samples) @ spectra.mel_bank(40) + 1e-10)
-    cepstra = np.column_stack([mel.mean(1), mel @ cosine(40, 19)])
+    """Mean and spread of 40 MFCC and their slopes over the sounding part, (160,)."""
+    first, last = spectra.speech_bounds(samples) or (0, len(samples))
+    mel = 10.0 * np.log10(spectra.power_spectrum(samples[first:last]) @ spectra.mel_bank(40) + 1e-10)
+    mel = np.maximum(mel, mel.max() - 80.0)
+    cepstra = np.column_stack([mel.mean(1), mel @ cosine(40, 39)])
     both = np.column_stack([cepstra[2:-2], cepstra[4:] - cepstra[:-4]])
     return np.concatenate([both.mean(0), both.std(0)])
 

@@ -31,7 +31,7 @@ SEED = 0
 MIN_COMMENTS = (2, 4)  # comments that must hold a word or letter n-gram
 KEPT = 104_000  # 12 bytes each: 1.25 MB
 STRENGTHS = (0.25, 0.5, 1.0)  # C of the logistic regressions
-KNOTS = (0.25, 0.5, 0.75, 0.9, 0.97)  # quantiles of the development logits where calibration may bend
+KNOTS = (0.5, 0.9)  # quantiles of the development logits where calibration may bend
 SMOOTHING = 1.0  # of the naive Bayes counts
 
 
@@ -110,15 +110,17 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 def calibrate(logits: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
-    """A broken line per label, and a softmax layer for one distribution, fitted on comments with one label."""
+    """Broken lines of all logits per label, and a softmax layer for one distribution, fitted on one-label comments.
+
+    Five-fold log loss within dev: 0.2302, against 0.2355 for Platt scaling and 0.2312 for a line in its own logit only.
+    """
     count = truth.shape[1]
     knots = np.quantile(logits, KNOTS, axis=0)  # (J, 7)
     bent = head.bend(logits, knots)  # (N, 7 * (J + 1))
     slopes, offset = np.zeros((bent.shape[1], count)), np.zeros(count)
     for k in range(count):
-        own = np.arange(k, bent.shape[1], count)  # this label's logit and its excesses
-        model = LogisticRegression(C=10.0, max_iter=2000).fit(bent[:, own], truth[:, k])
-        slopes[own, k], offset[k] = model.coef_[0], model.intercept_[0]
+        model = LogisticRegression(C=0.3, max_iter=2000).fit(bent, truth[:, k])
+        slopes[:, k], offset[k] = model.coef_[0], model.intercept_[0]
     single = truth.sum(1) == 1
     odds = bent @ slopes + offset
     mix = LogisticRegression(C=0.1, max_iter=2000).fit(odds[single], truth[single].argmax(1))

@@ -18,6 +18,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from hero.batch import Outcome
     from hero.pipeline import Analysis
+    from hero.types import Absence
 
 SHOWN_EVIDENCE = 8
 
@@ -39,7 +40,7 @@ class Screen:
             TextColumn("{task.completed:.1f}/{task.total:.1f} s"),
         )
         with Progress(*columns, TimeRemainingColumn(), console=self.console, transient=True) as bar:
-            task = bar.add_task(name, total=None, stage=f"opening {escape(name)}")
+            task = bar.add_task(name, total=1.0, stage=f"opening {escape(name)}")
 
             def tell(stage: str, done_s: float, total_s: float) -> None:
                 bar.update(task, completed=done_s, total=max(total_s, 1e-3), stage=stage)
@@ -88,16 +89,25 @@ def verdict_panel(analysis: Analysis) -> Group:
     for ev in sorted((*case.evidence[:SHOWN_EVIDENCE], *case.inferred), key=lambda e: e.span):
         table.add_row(ev.id, f"{ev.span.start_s:.1f}-{ev.span.end_s:.1f} s", escape(ev.text))
     parts.append(table)
-    parts += [
-        Text(f"absent: {a.expert} ({a.reason}){'; ' + a.cure if a.cure else ''}", style="dim")
-        for a in case.timeline.absent
-    ]
+    parts += [Text(line, style="dim") for line in absent_lines(case.timeline.absent)]
     support = analysis.support
     seconds = analysis.provenance["seconds"]
     parts.append(
         Text(f"{support.supported} of {support.claims} claims cite existing evidence · {seconds:.1f} s", style="dim")
     )
     return Group(*parts)
+
+
+def absent_lines(absent: Sequence[Absence]) -> list[str]:
+    """One line per reason, with the experts that share it."""
+    reasons: dict[str, list[Absence]] = {}
+    for absence in absent:
+        reasons.setdefault(absence.reason, []).append(absence)
+    lines = []
+    for reason, group in reasons.items():
+        cure = next((a.cure for a in group if a.cure), "")
+        lines.append(f"absent: {', '.join(a.expert for a in group)} ({reason}){'; ' + cure if cure else ''}")
+    return lines
 
 
 def models_table() -> Table:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hero.data.formats import cremad
 from hero.errors import UsageError
 from hero.integrate.fusion import Fusion
-from hero.labels import LABELS, mapping
+from hero.labels import LABELS, mapping, to_common
 
 MODALITIES = ("face", "voice", "words", "motion")
 
@@ -137,3 +139,20 @@ def test_people_did_not_vote_on_words(fusion: Fusion) -> None:
 
 def test_weights_name_their_source(fusion: Fusion) -> None:
     assert fusion.used is not None and fusion.used.name == "fusion" and "ODbL" in fusion.used.licence
+
+
+def test_real_votes_through_the_shipped_weights(hero_data: Path, fusion: Fusion) -> None:
+    """Seen in training, so this checks that use and training compute the same, not skill."""
+    votes = cremad.votes(hero_data)
+    votes = votes.take(cremad.majority(votes.both) != cremad.TIED)
+    votes = votes.take(np.arange(0, len(votes.clip_ids), 7))
+    truth = cremad.majority(votes.both)
+    source = mapping("cremad")
+    order = [source.index(answer) for answer in cremad.ANSWERS]
+    seen = {"voice": source.seen, "face": source.seen}
+    hits = {"both": 0, "voice": 0, "face": 0}
+    for voice, face, label in zip(to_common(votes.voice + 1, "cremad"), to_common(votes.face + 1, "cremad"), truth, strict=True):
+        for name, heard in (("both", {"voice": voice, "face": face}), ("voice", {"voice": voice}), ("face", {"face": face})):
+            hits[name] += int(fusion.weigh(heard, seen, source="votes").posterior.argmax() == order[label])
+    share = {name: count / len(truth) for name, count in hits.items()}
+    assert share["both"] > 0.82 and share["face"] > 0.77 and share["voice"] > 0.60

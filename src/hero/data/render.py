@@ -40,7 +40,7 @@ SIDE = 480
 CUT = (104, 0, 240)
 """Left, top and side in the photograph's pixels of the square that becomes the portrait."""
 UNITS: tuple[int, ...] = (*sorted({*FIELDS, 12, 45}),)
-GRID_PX = 3
+GRID_PX = 4
 MOUTH_DARK = np.array([38.0, 14.0, 14.0])
 
 
@@ -119,7 +119,7 @@ class FaceRenderer:
         mean -= mean[[33, 133, 362, 263]].mean(0)
         lips = mean[LIPS] - mean[LIPS].mean(0)
         width = 0.80 * np.ptp(face[LIPS, 0]) / np.ptp(lips[:, 0])
-        target = np.column_stack([lips[:, 0] * width, lips[:, 1]]) + [face[[1, 2], 0].mean(), face[2, 1] - 0.36]
+        target = np.column_stack([lips[:, 0] * width, lips[:, 1]]) + [face[[1, 2], 0].mean(), face[2, 1] + mean[LIPS, 1].mean() - mean[2, 1]]
         pull = target - face[LIPS]
         shift = np.zeros_like(face)
         distance = np.linalg.norm(face[:, None] - face[LIPS][None], axis=-1)  # (L, lips)
@@ -146,7 +146,7 @@ class FaceRenderer:
 
     def _source_map(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """For every pixel (H, W, 2) the photographed place (x, y) it shows."""
-        from scipy.ndimage import zoom
+        from scipy.ndimage import map_coordinates
         from scipy.spatial.distance import cdist
 
         control = np.concatenate([points[self._controls], self._border])  # (P, 2) where they are now
@@ -155,15 +155,9 @@ class FaceRenderer:
         nodes = np.arange(0, SIDE + GRID_PX, GRID_PX, dtype=float)
         grid = np.stack(np.meshgrid(nodes, nodes), axis=-1)  # (G, G, 2)
         field = (cdist(grid.reshape(-1, 2), control) @ weights).reshape(*grid.shape)
-        fine = zoom(field, (GRID_PX, GRID_PX, 1), order=1, grid_mode=False, mode="nearest")
-        steps = (len(nodes) - 1) * GRID_PX / (fine.shape[0] - 1)
-        pixels = np.arange(SIDE) / steps
-        from scipy.ndimage import map_coordinates
-
-        rows, columns = np.meshgrid(pixels, pixels, indexing="ij")
-        shift = np.stack([map_coordinates(fine[..., k], [rows, columns], order=1) for k in (0, 1)], axis=-1)
-        x, y = np.meshgrid(np.arange(SIDE), np.arange(SIDE))
-        return np.stack([x, y], axis=-1) + shift
+        y, x = np.mgrid[:SIDE, :SIDE]
+        shift = [map_coordinates(field[..., k], [y / GRID_PX, x / GRID_PX], order=1) for k in (0, 1)]
+        return np.stack([x + shift[0], y + shift[1]], axis=-1)
 
     def _paint_mouth(self, image: NDArray[np.float32], points: NDArray[np.float64]) -> NDArray[np.float32]:
         """Paint what lies between the lips: the line where they meet, or teeth and dark."""

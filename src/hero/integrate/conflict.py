@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 NEAR_S = 0.5  # cues of two modalities meet when they lie this close
 MAX_CONFLICTS = 6
-SMILE_CUE, MISMATCH_CUE = "smile_without_cheeks", "lips_mismatch"
+ALONE = {"smile_without_cheeks": "smile", "lips_mismatch": "mismatch", "sound_late": "mismatch", "sound_early": "mismatch"}
 
 
 def find_conflicts(
@@ -74,8 +74,7 @@ def _single_cues(timeline: Timeline, lang: str) -> Iterator[Conflict]:
     """Evidence that is a contradiction by itself."""
     words = phrases("conflict", lang)
     for ev in timeline.evidence:
-        if ev.cue in {SMILE_CUE, MISMATCH_CUE}:
-            key = "smile" if ev.cue == SMILE_CUE else "mismatch"
+        if key := ALONE.get(ev.cue):
             yield Conflict((ev.id,), key, ev.strength * ev.confidence, words.say(key, brief=ev.brief), ev.span)
 
 

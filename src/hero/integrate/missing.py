@@ -28,9 +28,8 @@ def infer_missing(
     """One inferred piece of evidence per missing modality, from the posterior (7,) over what is present."""
     if fused is None:
         return
-    words = phrases("missing", lang)
-    names = phrases("labels", lang)
-    present = words.say("join").join(names.say(m) for m in ("face", "voice", "words") if m not in missing)
+    words, names = phrases("missing", lang), phrases("labels", lang)
+    present = words.say("join").join(names.say(f"the_{m}") for m in ("face", "voice", "words") if m not in missing)
     span = Span(0.0, float(timeline.clip["duration_s"]))
     for modality in missing:
         likely = words.say(f"{modality}_{LABELS[int(np.argmax(fused))]}")

@@ -65,7 +65,8 @@ class _Posterior:
         mask = np.broadcast_to(mapping(self.dataset).seen, values.shape)
         track = Track("posterior", values[order], times_s[order], mask, LABELS, "probability")
         ordered = tuple(spans[i] for i in order)
-        return Observation(self.name, self.modality, {"posterior": track}, spans={"windows": ordered}, models=(model,) if model else ())
+        used = (model,) if model else ()
+        return Observation(self.name, self.modality, {"posterior": track}, spans={"windows": ordered}, models=used)
 
     def _absent(self, reason: str, cure: str = "") -> Observation:
         return Observation(self.name, self.modality, absent=Absence(self.name, reason, cure))

@@ -43,15 +43,15 @@ class Adjudicator:
         say, names = phrases("adjudicator", lang), phrases("labels", lang)
         reason = self._too_weak(case, say)
         if reason is not None:
-            return _abstain(case, say, names, reason, lang)
+            return _abstain(case, say, reason, lang)
         assert case.posterior is not None
         label = LABELS[int(np.argmax(case.posterior))]
         telling = _telling(case, label)
-        steps = [*_listed(case, say, names), *_conflicts(case, say), *_excluded(case, say, names, label)]
+        steps = [_listed(case, say), _conflicts(case, say), _excluded(case, say, names, label)]
         return Verdict(
             emotion_caption=_caption(case, say, names, label, telling),
             evidence_summary=_summary(telling),
-            reasoning_process=_join([*steps, _conclusion(case, say, names, label, telling)], lang),
+            reasoning_process=_join([*steps, [_conclusion(case, say, names, label, telling)]], lang),
             final_emotion=_emotion(label),
             confidence=round(float(case.posterior.max()), 4),
             alternatives=_alternatives(case.posterior, label),
@@ -78,8 +78,8 @@ def _telling(case: CaseFile, label: str) -> list[Evidence]:
 
 
 def _caption(case: CaseFile, say: Phrases, names: Phrases, label: str, telling: Sequence[Evidence]) -> str:
-    top = telling[:3]
-    what = say.say("and").join(_clean(ev.brief) for ev in top)
+    top = _different(telling)[:3]
+    what = _named(top, case, say)
     assert case.posterior is not None
     best = float(case.posterior.max())
     return say.say(
@@ -87,21 +87,42 @@ def _caption(case: CaseFile, say: Phrases, names: Phrases, label: str, telling: 
     )
 
 
+def _different(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """The first piece of evidence of each cue, in the given order."""
+    first: dict[str, Evidence] = {}
+    for ev in evidence:
+        first.setdefault(ev.cue, ev)
+    return list(first.values())
+
+
+def _named(evidence: Sequence[Evidence], case: CaseFile, say: Phrases) -> str:
+    """Briefs with their times; the same brief is said once with all of its times. What lasts all clip has no time."""
+    duration_s = float(case.timeline.clip["duration_s"])
+    times: dict[str, list[str]] = {}
+    for ev in evidence:
+        spans = times.setdefault(_clean(ev.brief), [])
+        if ev.span.duration_s < 0.9 * duration_s:
+            spans.append(f"{ev.span.start_s:.1f}-{ev.span.end_s:.1f}")
+    return say.say("and").join(
+        say.say("at", what=what, times=say.say("comma").join(spans)) if spans else what for what, spans in times.items()
+    )
+
+
 def _sureness(say: Phrases, confidence: float) -> str:
     return say.say("sure" if confidence >= 0.7 else "likely" if confidence >= 0.5 else "tentative")
 
 
-def _summary(telling: Sequence[Evidence]) -> tuple[SummaryItem, ...]:
-    return tuple(SummaryItem(id=ev.id, text=ev.brief) for ev in telling[:MAX_SUMMARY])
+def _summary(evidence: Sequence[Evidence]) -> tuple[SummaryItem, ...]:
+    return tuple(SummaryItem(id=ev.id, text=ev.brief) for ev in evidence[:MAX_SUMMARY])
 
 
-def _listed(case: CaseFile, say: Phrases, names: Phrases) -> list[str]:
+def _listed(case: CaseFile, say: Phrases) -> list[str]:
     """Step 1: what each modality brought, the subject's strongest evidence first."""
     lines = []
     for modality in MODALITIES:
         group = [ev for ev in case.evidence if ev.modality == modality and ev.person == 0][:MAX_LISTED]
         if group:
-            what = say.say("and").join(_clean(ev.brief) for ev in group)
+            what = _named(group, case, say)
             lines.append(say.say(f"listed_{modality}", what=what, cite=_cite(group)))
     return lines
 
@@ -125,15 +146,27 @@ def _excluded(case: CaseFile, say: Phrases, names: Phrases, label: str) -> list[
     lines = []
     against = sorted((ev for ev in case.evidence if ev.person == 0), key=lambda ev: leaning(ev, label))
     for ev in [ev for ev in against if leaning(ev, label) < -0.05][:MAX_EXCLUDED]:
-        weight = case.weights.get(ev.modality, 0.0)
-        why = say.say("because_weight" if weight < max(case.weights.values()) else "because_pattern", weight=weight)
-        lines.append(say.say("excluded", what=_clean(ev.brief), why=why, cite=_cite([ev])))
+        why = _why(case, say, names, ev.modality)
+        lines.append(say.say("excluded", what=_named([ev], case, say), why=why, cite=_cite([ev])))
     others = [ev for ev in case.evidence if ev.person != 0]
     if others:
         lines.append(say.say("other_people", cite=_cite(others[:MAX_LISTED])))
     for ev in case.inferred:
         lines.append(say.say("missing", what=names.say(ev.modality), cite=f"[{ev.id}, {say.say('inferred')}]"))
     return lines
+
+
+def _why(case: CaseFile, say: Phrases, names: Phrases, modality: str) -> str:
+    """Why evidence of a modality was overruled: it carries no weight, less weight, or its own pattern says otherwise."""
+    weight = case.weights.get(modality, 0.0)
+    key = (
+        "because_context"
+        if weight == 0
+        else "because_weight"
+        if weight < max(case.weights.values())
+        else "because_pattern"
+    )
+    return say.say(key, weight=weight, name=names.say(f"the_{modality}"))
 
 
 def _conclusion(case: CaseFile, say: Phrases, names: Phrases, label: str, telling: Sequence[Evidence]) -> str:
@@ -151,14 +184,13 @@ def _conclusion(case: CaseFile, say: Phrases, names: Phrases, label: str, tellin
     )  # fmt: skip
 
 
-def _abstain(case: CaseFile, say: Phrases, names: Phrases, reason: str, lang: str) -> Verdict:
+def _abstain(case: CaseFile, say: Phrases, reason: str, lang: str) -> Verdict:
     """No verdict: what was seen and heard is still listed, and the reason stands in its own field."""
-    steps = _listed(case, say, names)
     confidence = 0.0 if case.posterior is None else round(float(case.posterior.max()), 4)
     return Verdict(
         emotion_caption=say.say("abstained", reason=reason),
-        evidence_summary=tuple(SummaryItem(id=ev.id, text=ev.brief) for ev in case.evidence[:MAX_SUMMARY]),
-        reasoning_process=_join([*steps, say.say("abstained", reason=reason)], lang),
+        evidence_summary=_summary(case.evidence),
+        reasoning_process=_join([_listed(case, say), [say.say("abstained", reason=reason)]], lang),
         final_emotion=None,
         confidence=confidence,
         abstained=True,
@@ -186,8 +218,9 @@ def _clean(text: str) -> str:
     return stripped.translate(_INNER_MARKS)
 
 
-def _join(lines: Iterable[str], lang: str) -> str:
-    return ("" if lang == "zh" else " ").join(lines)
+def _join(steps: Iterable[Sequence[str]], lang: str) -> str:
+    """Sentences to paragraphs, one paragraph per step of the chain."""
+    return "\n".join(("" if lang == "zh" else " ").join(lines) for lines in steps if lines)
 
 
 def _emotion(label: str) -> Emotion:

@@ -174,6 +174,21 @@ def test_wrong_sound_says_what_to_do(tmp_path: Path) -> None:
         head.posterior(np.zeros((2, RATE), np.float32))
     with pytest.raises(InputError, match="NaN"):
         head.posterior(np.full(RATE, np.nan, np.float32))
+    with pytest.raises(InputError, match="reaches 1e\\+19"):
+        head.posterior(np.full(RATE, 1e19, np.float32))
+
+
+@pytest.mark.parametrize("kind", ["steady", "click", "square", "noise", "clicks", "step"])
+def test_odd_sounds_get_a_distribution_or_nothing(tmp_path: Path, kind: str) -> None:
+    place = np.arange(RATE)
+    sounds = {"steady": np.ones(RATE), "click": place == 8000, "square": np.sign(np.sin(place * 0.1))}
+    sounds |= {
+        "noise": np.random.default_rng(0).standard_normal(RATE),
+        "clicks": place % 1600 == 0,
+        "step": place > 8000,
+    }
+    probs = seeded(tmp_path).posterior(sounds[kind].astype(np.float32))
+    assert probs is None or (np.isfinite(probs).all() and probs.sum() == pytest.approx(1.0))
 
 
 def test_damaged_weights_are_named(tmp_path: Path) -> None:

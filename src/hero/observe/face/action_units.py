@@ -28,8 +28,10 @@ AU_C: tuple[str, ...] = tuple(f"AU{n:02d}_c" for n in NUMBERS_C)
 
 BLINK_REACH = 20
 """Frames to either side (1 s at 20 per second) in which the usual opening of the lids is sought."""
-CLOSED_FROM, CLOSED_FULL = 0.2, 0.65
+CLOSED_FROM, CLOSED_FULL = 0.12, 0.6
 """Loss of lid opening at which a blink begins to count, and at which the eye is shut (landmarks never meet)."""
+
+LEAST = -1.0
 
 ON_LEVEL, OFF_LEVEL = 1.0, 0.6
 """A unit is present from FACS level A to B (1.0) on, until it falls below 0.6 again."""
@@ -47,53 +49,64 @@ class Term:
 Recipe = tuple[Term, ...]
 
 BUNDLE: dict[int, Recipe] = {
-    1: (Term("browInnerUp", 0.8, 0.5), Term("brow_inner", 0.14, 0.5)),
-    2: (Term("browOuterUp", 0.8, 0.5), Term("brow_outer", 0.14, 0.5)),
-    4: (Term("browDown", 0.6, 0.5), Term("brow_inner", -0.09, 0.25), Term("brow_gap", -0.08, 0.25)),
-    5: (Term("eyeWide", 0.6, 0.5), Term("lid_upper", 0.05, 0.5)),
+    1: (Term("browInnerUp", 0.8, 0.5), Term("brow_inner", 0.08, 0.5)),
+    2: (Term("browOuterUp", 0.8, 0.5), Term("brow_outer", 0.08, 0.5)),
+    4: (Term("browDown", 0.5, 0.5), Term("brow_inner", -0.05, 0.4), Term("brow_gap", -0.05, 0.1)),
+    5: (Term("eyeWide", 0.4, 0.4), Term("lid_upper", 0.04, 0.6)),
     6: (Term("cheek", 0.07, 0.5), Term("lid_lower", 0.04, 0.25), Term("eyeSquint", 0.6, 0.25)),
     7: (Term("eyeSquint", 0.6, 0.5), Term("lid_lower", 0.04, 0.25), Term("eye_open", -0.15, 0.25)),
-    9: (Term("noseSneer", 0.5, 0.4), Term("nose_wing", 0.06, 0.4), Term("brow_inner", -0.09, 0.2)),
-    10: (Term("mouthUpperUp", 0.7, 0.5), Term("lip_upper", 0.10, 0.5)),
+    9: (Term("noseSneer", 0.4, 0.35), Term("nose_wing", 0.05, 0.5), Term("brow_inner", -0.05, 0.15)),
+    10: (Term("mouthUpperUp", 0.7, 0.5), Term("lip_upper", 0.09, 0.5)),
     12: (Term("mouthSmile", 0.8, 0.6), Term("corner_up", 0.14, 0.2), Term("mouth_width", 0.22, 0.2)),
     14: (Term("mouthDimple", 0.5, 1.0),),
-    15: (Term("mouthFrown", 0.5, 0.5), Term("corner_lip", -0.10, 0.5)),
-    17: (Term("mouthShrugLower", 0.7, 0.5), Term("lip_lower", 0.10, 0.25), Term("chin_lip", 0.10, 0.25)),
-    20: (Term("mouthStretch", 0.5, 0.5), Term("mouth_width", 0.20, 0.5)),
+    15: (Term("mouthFrown", 0.4, 0.4), Term("corner_lip", -0.06, 0.3), Term("corner_up", -0.07, 0.3)),
+    17: (Term("mouthShrugLower", 0.6, 0.5), Term("lip_lower", 0.08, 0.3), Term("chin_lip", 0.08, 0.2)),
+    20: (Term("mouthStretch", 0.4, 0.5), Term("mouth_width", 0.18, 0.5)),
     25: (Term("lip_gap", 0.22, 1.0),),
     26: (Term("jawOpen", 0.8, 0.5), Term("jaw_drop", 0.35, 0.5)),
 }
 
 LANDMARKS: dict[int, Recipe] = {
-    1: (Term("brow_inner", 0.12, 1.0),),
-    2: (Term("brow_outer", 0.12, 1.0),),
-    4: (Term("brow_inner", -0.09, 0.6), Term("brow_gap", -0.08, 0.4)),
-    5: (Term("lid_upper", 0.05, 1.0),),
+    1: (Term("brow_inner", 0.08, 1.0),),
+    2: (Term("brow_outer", 0.08, 1.0),),
+    4: (Term("brow_inner", -0.05, 0.7), Term("brow_gap", -0.05, 0.3)),
+    5: (Term("lid_upper", 0.04, 1.0),),
     6: (Term("cheek", 0.07, 0.6), Term("lid_lower", 0.04, 0.4)),
     7: (Term("lid_lower", 0.04, 0.5), Term("eye_open", -0.15, 0.5)),
-    9: (Term("nose_wing", 0.06, 0.7), Term("brow_inner", -0.09, 0.3)),
-    10: (Term("lip_upper", 0.10, 1.0),),
+    9: (Term("nose_wing", 0.05, 0.8), Term("brow_inner", -0.05, 0.2)),
+    10: (Term("lip_upper", 0.09, 1.0),),
     12: (Term("corner_up", 0.14, 0.5), Term("mouth_width", 0.22, 0.5)),
-    15: (Term("corner_lip", -0.10, 1.0),),
-    17: (Term("lip_lower", 0.10, 0.5), Term("chin_lip", 0.10, 0.5)),
-    20: (Term("mouth_width", 0.20, 1.0),),
+    15: (Term("corner_lip", -0.06, 0.5), Term("corner_up", -0.07, 0.5)),
+    17: (Term("lip_lower", 0.08, 0.6), Term("chin_lip", 0.08, 0.4)),
+    20: (Term("mouth_width", 0.18, 1.0),),
     25: (Term("lip_gap", 0.22, 1.0),),
     26: (Term("jaw_drop", 0.35, 1.0),),
 }
 
 RECIPES: dict[str, dict[int, Recipe]] = {"bundle": BUNDLE, "landmarks": LANDMARKS}
 
-EXPLAINED_BY: dict[int, tuple[tuple[int, float], ...]] = {
+Explained = dict[int, tuple[tuple[int, float], ...]]
+
+BUNDLE_EXPLAINED: Explained = {
     6: ((45, 0.5),),
     7: ((45, 1.0),),
-    9: ((12, 0.6),),
+    9: ((12, 0.6), (4, 0.15)),
     10: ((12, 0.5),),
-    14: ((12, 0.5),),
-    15: ((26, 0.3),),
+    14: ((12, 0.5), (26, 0.3)),
+    15: ((26, 0.35), (12, 0.5)),
     17: ((12, 0.3),),
     20: ((12, 0.9),),
 }
-"""Units whose cues another unit also moves: that share of the other's intensity is taken off (a smile widens the mouth)."""
+LANDMARKS_EXPLAINED: Explained = BUNDLE_EXPLAINED | {
+    1: ((26, 0.35),),
+    2: ((26, 0.35),),
+    9: ((12, 0.9), (25, 0.15), (4, 0.15)),
+    10: ((12, 0.7),),
+    20: ((12, 1.1), (26, 0.3)),
+}
+EXPLAINED_BY: dict[str, Explained] = {"bundle": BUNDLE_EXPLAINED, "landmarks": LANDMARKS_EXPLAINED}
+"""Units whose cues another unit also moves: that share of the other's intensity is taken off (a smile widens the mouth;
+the 468-point mesh lifts the brows a little when the jaw drops)."""
 
 
 def intensities(
@@ -105,7 +118,7 @@ def intensities(
     levels = {number: _level(moved, recipe) for number, recipe in RECIPES[backend].items()}
     levels[45] = closure(cues[:, CUES.index("eye_open")], float(neutral[CUES.index("eye_open")]))
     plain = dict(levels)
-    for number, others in EXPLAINED_BY.items():
+    for number, others in EXPLAINED_BY[backend].items():
         if number in levels:
             levels[number] = levels[number] - sum(share * np.clip(plain[other], 0, 5) for other, share in others)
     out = np.full((len(cues), len(NUMBERS_R)), np.nan, np.float32)
@@ -135,7 +148,7 @@ def presences(levels: NDArray[np.float32], lips_rolled: NDArray[np.float32]) -> 
     for column, number in enumerate(NUMBERS_C):
         source = 5 * lips_rolled / 0.8 if number == 28 else levels[:, NUMBERS_R.index(number)]
         known = np.isfinite(source)
-        out[known, column] = hysteresis(source[known], on=2.0 if number == 28 else ON_LEVEL, off=OFF_LEVEL)
+        out[known, column] = hysteresis(source[known], on=2.0 if number in (28, 45) else ON_LEVEL, off=OFF_LEVEL)
     return out
 
 
@@ -145,8 +158,8 @@ def lips_rolled(cues: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _level(moved: NDArray[np.float64], recipe: Recipe) -> NDArray[np.float64]:
-    """Weighted level (T,) of one unit; no single cue counts for more than level 6."""
+    """Weighted level (T,) of one unit; a single cue takes off at most one level and adds at most six."""
     total = np.zeros(len(moved))
     for term in recipe:
-        total += term.weight * np.clip(5 * moved[:, CUES.index(term.cue)] / term.full, -5, 6)
+        total += term.weight * np.clip(5 * moved[:, CUES.index(term.cue)] / term.full, LEAST, 6)
     return total

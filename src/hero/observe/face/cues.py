@@ -74,6 +74,7 @@ def _geometry(points: NDArray[np.float32], right_share: float) -> NDArray[np.flo
 
     eyes = np.array([np.hypot(*(points[a] - points[b])[:2]) for a, b in ((33, 133), (263, 362))])  # widths
     opening = heights["lid_up"] - heights["lid_low"]
+    gap = max(0.0, float(y[LIP_INNER_UP] - y[LIP_INNER_LOW]))
     return np.array([
         both(heights["brow_in"] - heights["eye_in"]),
         both(heights["brow_out"] - heights["eye_out"]),
@@ -87,7 +88,7 @@ def _geometry(points: NDArray[np.float32], right_share: float) -> NDArray[np.flo
         both(heights["corner"]) - y[NOSE_BASE],
         both(heights["corner"]) - (0.6 * y[LIP_INNER_UP] + 0.4 * y[LIP_INNER_LOW]),
         apart("corner"),
-        max(0.0, float(y[LIP_INNER_UP] - y[LIP_INNER_LOW])),
+        gap,
         y[NOSE_BASE] - y[CHIN],
         y[LIP_BOTTOM] - y[NOSE_BASE],
         y[LIP_BOTTOM] - y[CHIN],

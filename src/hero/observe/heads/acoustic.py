@@ -15,6 +15,7 @@ from hero.observe.heads import contours, covariation, functionals, spectra
 LEAST_S = 0.3
 LONGEST_S = 8.0
 PIECE_S = 6.0
+LOUDEST = 1e6  # squares of larger samples leave the range of float32
 
 
 def utterances(samples: np.ndarray, *, rate_hz: int = spectra.RATE_HZ) -> list[np.ndarray]:
@@ -28,7 +29,7 @@ def utterances(samples: np.ndarray, *, rate_hz: int = spectra.RATE_HZ) -> list[n
 
     Raises:
         UsageError: the rate is not 16 kHz or the array is not mono.
-        InputError: the samples hold NaN or infinity.
+        InputError: the samples hold NaN or infinity, or values that no decoder gives.
     """
     if rate_hz != spectra.RATE_HZ:
         raise UsageError(f"the voice head hears sound at 16000 Hz, this has {rate_hz} Hz; resample it first")
@@ -39,6 +40,10 @@ def utterances(samples: np.ndarray, *, rate_hz: int = spectra.RATE_HZ) -> list[n
         raise InputError("the sound holds NaN or infinite samples; only finite ones can be heard, decode it again")
     if len(samples) < LEAST_S * rate_hz:
         return []
+    if (peak := float(np.abs(samples).max())) > LOUDEST:
+        raise InputError(
+            f"the sound reaches {peak:.3g}, decoded sound stays within +-1 (16-bit: 32768); decode it again"
+        )
     bounds = spectra.speech_bounds(samples)
     if bounds is None or bounds[1] - bounds[0] < LEAST_S * rate_hz:
         return []

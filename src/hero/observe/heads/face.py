@@ -1,6 +1,6 @@
 """Emotion of a stretch of face from its action units: Gaussians with one shared covariance, numpy only.
 
-Legend: 17 action units of OpenFace's intensity schema, D = 34 features (17 means, 17 spreads over the stretch),
+Legend: 17 action units of OpenFace's intensity schema, D features (17 means, and in `own` 17 spreads over the stretch),
 S subclasses (emotion x acted intensity), 8 RAVDESS classes, 7 common labels.
 
 Each subclass is a Gaussian around its own mean; all share a covariance, shrunk towards its diagonal (regularised linear
@@ -8,10 +8,12 @@ discriminant analysis, Friedman 1989, with subclasses, Hastie & Tibshirani 1996)
 subset of its features by leaving out rows and columns, so a masked action unit is integrated out exactly, whatever
 stands in its slot. Temperature and a share of doubt are calibrated for how many units are seen.
 
-Two sets of parameters: `unknown` compares with the neutral face, `own` with the person's usual values over other clips.
-The training table holds py-feat's probabilities (0-1) relative to the neutral face of the training actors; HERO's
-intensities are 0-5 above the person's neutral face, so they are divided by 5. The two measure the same muscles with
-different instruments: treat the posterior as weaker on HERO's units than its score on the table says (see the card).
+Two sets of parameters. `own` compares with the person's usual values over other clips, measured by the same instrument;
+it uses means and spreads. `unknown` compares with the neutral face and has to cross instruments: the training table
+holds py-feat's probabilities (0-1, here above the neutral face of the training actors), HERO measures landmark
+intensities 0-5 above the person's neutral face, divided by 5. Two detectors of the same muscles agree only in part, and
+the spread of a probability is no spread of an intensity; so `unknown` uses the means alone and carries the disagreement
+as added variance in every unit. Its score on the table is an upper bound for HERO's units (see the card).
 """
 
 from __future__ import annotations
@@ -72,7 +74,7 @@ class FaceHead:
 
         Args:
             au_mean: mean intensity of each unit over the stretch (17,), 0-5, above the neutral face.
-            au_std: its standard deviation over the stretch (17,).
+            au_std: its standard deviation over the stretch (17,); read only together with `usual`.
             mask: (17,) True where the unit was measured.
             usual: the person's usual values, where a memory of the person exists.
 
@@ -82,22 +84,18 @@ class FaceHead:
         mean, std, seen = (np.asarray(a) for a in (au_mean, au_std, mask))
         if not mean.shape == std.shape == seen.shape == (len(UNITS),):
             raise UsageError(f"action units have shapes {mean.shape}, {std.shape}, {seen.shape}; each must be (17,)")
-        known = np.tile(seen.astype(bool), 2)  # (34,)
-        values = np.concatenate([mean, std]).astype(np.float64)
+        known = seen.astype(bool)
         if not known.any():
             raise UsageError("no action unit is measured; declare the face absent instead of asking its head")
-        if not np.all(np.isfinite(values[known])):
+        if not (np.all(np.isfinite(mean[known])) and np.all(np.isfinite(std[known]))):
             raise UsageError("a measured action unit is not finite; mask what was not measured")
-        kind = "unknown" if usual is None else "own"
-        z = self._standardise(np.where(known, values, 0.0), usual)
-        return to_common(self._classes(kind, z, known), "ravdess")
-
-    def _standardise(self, values: NDArray[np.float64], usual: Usual | None) -> NDArray[np.float64]:
+        mean, std = (np.where(known, values, 0.0) for values in (mean, std))
         if usual is None:
-            return squash(values / FULL_SCALE / self.tensors["unknown_scale"], float(self.tensors["unknown_clip"][0]))
-        typical = self.tensors["own_spread"]
-        spread = blend(usual.spread / FULL_SCALE, typical, float(self.tensors["own_blend"][0]))
-        return squash((values - usual.mean) / FULL_SCALE / spread, float(self.tensors["own_clip"][0]))
+            z = squash(mean / FULL_SCALE / self.tensors["unknown_scale"], float(self.tensors["unknown_clip"][0]))
+            return to_common(self._classes("unknown", z, known), "ravdess")
+        spread = blend(usual.spread / FULL_SCALE, self.tensors["own_spread"], float(self.tensors["own_blend"][0]))
+        z = squash((np.concatenate([mean, std]) - usual.mean) / FULL_SCALE / spread, float(self.tensors["own_clip"][0]))
+        return to_common(self._classes("own", z, np.tile(known, 2)), "ravdess")
 
     def _classes(self, kind: str, z: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Posterior over the 8 RAVDESS classes."""

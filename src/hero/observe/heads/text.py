@@ -5,7 +5,8 @@ Legend: F kept n-grams, 7 common labels.
 A sentence becomes two bags, word n-grams (1-3, with negation marks) and letter n-grams within words (3-5). Each bag
 holds (1 + log count) * idf, scaled to length 1. The weights are logistic regressions on features rescaled by their
 naive Bayes log-count ratio (Wang & Manning 2012, "Baselines and Bigrams"), kept for the n-grams that matter most and
-stored as 8 bits on a square-root scale, the log-odds calibrated by a broken line per label. N-grams are known by their CRC-32, so no vocabulary is stored.
+stored as 8 bits on a square-root scale, the log-odds calibrated by broken lines. N-grams are known by
+their CRC-32, so no vocabulary is stored.
 
 `scores` answers "which of the seven, each by itself" (GoEmotions is multi-label); `posterior` is one distribution over
 the seven, for sentences that carry one emotion. Both are calibrated on the development split.
@@ -17,6 +18,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zlib import crc32
@@ -48,7 +50,7 @@ def word_grams(sentence: str) -> Counter[str]:
     words = _TOKEN.findall(_REPEATS.sub(r"\1\1\1", sentence.lower().replace("’", "'")))
     bordered = ["^", *words, "$"]
     grams = Counter(words)
-    grams.update(" ".join(pair) for pair in zip(bordered, bordered[1:], strict=False))
+    grams.update(" ".join(pair) for pair in pairwise(bordered))
     grams.update(" ".join(three) for three in zip(words, words[1:], words[2:], strict=False))
     reach = 0
     for word in words:
@@ -158,7 +160,7 @@ class TextHead:
 def bend(logits: NDArray[np.float64], knots: NDArray[np.float64]) -> NDArray[np.float64]:
     """Logits (..., 7) with their excess over each of J knots (J, 7), side by side (..., 7 * (J + 1)).
 
-    A linear layer on these is a broken line per label: calibration that may bend where Platt's cannot.
+    A linear layer on these is a sum of broken lines: calibration that may bend where Platt's cannot.
     """
     over = np.maximum(0.0, logits[..., None, :] - knots)  # (..., J, 7)
     return np.concatenate([logits, over.reshape(*logits.shape[:-1], -1)], axis=-1)
@@ -173,7 +175,8 @@ def pack(table: NDArray[np.floating]) -> tuple[NDArray[np.int8], NDArray[np.floa
 def unpack(packed: NDArray[np.int8], scale: NDArray[np.float64]) -> NDArray[np.float32]:
     """The weights that `pack` stored."""
     step = packed.astype(np.float32) / 127
-    return np.sign(step) * step**2 * scale.astype(np.float32)
+    table = np.sign(step) * step**2 * scale
+    return table.astype(np.float32)
 
 
 IDF_STEP = 0.05  # idf lies in 1..11.6

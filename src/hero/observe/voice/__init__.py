@@ -16,7 +16,7 @@ from hero.observe.voice import rate, speech
 from hero.observe.voice.evidence import Anchors, Writer, write
 from hero.observe.voice.stream import HOP_S, Prosody, ProsodyStream
 from hero.observe.voice.utterance import Utterance, measure, usual_of, usual_pitch
-from hero.observe.voice.voicing import HINT, voiced_spans
+from hero.observe.voice.voicing import voiced_spans
 from hero.phrases import phrases
 from hero.types import Absence, LabelledSpan, Observation, Span, Track
 
@@ -82,8 +82,7 @@ class VoiceExpert:
         duration_s = self._taken / speech.RATE_HZ
         found = speech.spans_of(probabilities, duration_s)
         notes: tuple[str, ...] = ()
-        if not found and probabilities.max() >= HINT:
-            found = [(span, float(HINT)) for span in voiced_spans(prosody)]
+        if not found and (found := voiced_spans(prosody, probabilities)):
             notes = ("voice: the speech detector was unsure; loud voiced sound was taken for speech",)
         if not found:
             level = float(np.percentile(prosody.loudness_db, 90))

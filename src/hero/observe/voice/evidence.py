@@ -51,6 +51,7 @@ class Anchors:
     rough_jitter_pct: float = 3.5
     whisper_share: float = 0.2
     swell_db: float = 6.0
+    fade_db: float = 9.0
     pause_s: float = 0.5
     per_10_s: int = 1
 
@@ -165,9 +166,10 @@ def _loudness(writer: Writer, u: Utterance, usual: Usual, a: Anchors) -> None:
         return
     third = len(talk) // 3
     swell = float(np.percentile(talk[-third:], 75) - np.percentile(talk[:third], 75))
-    if abs(swell) >= a.swell_db:
+    least = a.swell_db if swell > 0 else a.fade_db  # sentences end softer than they begin
+    if abs(swell) >= least:
         writer.say("grows_louder" if swell > 0 else "grows_softer", u.span, support_s=u.speech_s,
-                   marked=(abs(swell) - a.swell_db) / 10, measures={"loudness_change_db": swell},
+                   marked=(abs(swell) - least) / 10, measures={"loudness_change_db": swell},
                    amount=abs(swell))  # fmt: skip
 
 

