@@ -64,7 +64,8 @@ table: $(VENV)/.core  ## write the README's results table out of benchmarks/resu
 
 heads: $(VENV)/.train  ## train the small heads again from HERO_DATA (long; resumable; logs in runs/)
 	@test -n "$(HERO_DATA)" || { echo "make heads: set HERO_DATA to the folder with the training data"; exit 1; }
-	@for head in text voice face fusion; do $(BIN)/python recipes/heads/$$head.py --data "$(HERO_DATA)" --out runs/$$head || exit 1; done
+	@$(BIN)/python recipes/heads/voice.py --data "$(HERO_DATA)" --out runs/voice
+	@for head in text face fusion; do $(BIN)/python recipes/heads/$$head.py --data "$(HERO_DATA)" --out runs/$$head --final || exit 1; done
 
 clean:  ## remove the environment and everything that was made
 	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis

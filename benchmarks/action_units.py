@@ -41,7 +41,6 @@ MOVE_ALONG: dict[int, tuple[int, ...]] = {
     1: (2,), 2: (1,), 4: (9,), 6: (7,), 9: (4, 10, 6), 12: (6, 10, 14, 20, 25), 17: (15,), 20: (14,), 25: (10, 26), 26: (25,),
     45: (7,),
 }  # fmt: skip
-LANDMARKS_SHOW = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26, 45)
 
 # EMFACS: units of the posed emotions (Ekman, Friesen & Hager 2002); AU16 is outside OpenFace's schema.
 PHOTOS: dict[str, tuple[str, tuple[int, ...]]] = {
@@ -120,8 +119,8 @@ def judge_ramp(frames: Sequence[tuple[float, Frame]], number: int, backend: str)
         if other != number and other not in MOVE_ALONG.get(number, ()) and track.mask[top, index].any()
     }
     loud = {name: value for name, value in others.items() if value >= LOW_LEVEL}
-    return {"rank": round(rank, 3), "at_rest": round(float(values[rest].mean()), 2), "at_top": round(float(values[top].mean()), 2),
-            "others_max": max(others.values()), "others_loud": loud}  # fmt: skip
+    return {"rank": round(rank, 3), "at_rest": round(float(values[rest].mean()), 2),
+            "at_top": round(float(values[top].mean()), 2), "others_max": max(others.values()), "others_loud": loud}  # fmt: skip
 
 
 def judge_photo(backend: str, file: str, named: Sequence[int]) -> dict[str, object]:

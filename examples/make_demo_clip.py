@@ -165,6 +165,7 @@ def write_clip(path: Path, sound: NDArray[np.float32], rate_hz: int) -> None:
 
 def write_subtitles(path: Path, times: list[tuple[float, float, str]]) -> None:
     """The lines as SubRip."""
+
     def stamp(seconds: float) -> str:
         ms = round(1000 * seconds)
         return f"{ms // 3_600_000:02d}:{ms // 60_000 % 60:02d}:{ms // 1000 % 60:02d},{ms % 1000:03d}"

@@ -26,8 +26,7 @@ from hero.observe.face.pose import fit_pose, similarity
 from hero.observe.face.topology import LEFT_EYE_INNER, LEFT_EYE_OUTER, RIGHT_EYE_INNER, RIGHT_EYE_OUTER, STABLE_POINTS
 
 NEUTRAL_CLIPS = ("grid/*.mpg", "ravdess_video/*.mp4")  # people who speak neutrally
-CLIPS = (*NEUTRAL_CLIPS, "faces/WolfgangLanger_Pexels.mp4", "faces/silent_*.mp4",
-         "faces/single_face.mp4")
+CLIPS = (*NEUTRAL_CLIPS, "faces/WolfgangLanger_Pexels.mp4", "faces/silent_*.mp4", "faces/single_face.mp4")
 HERE = Path(__file__).parents[1] / "src" / "hero" / "observe" / "face"
 ROUNDS = 5
 MAX_TURN_DEG = 18.0

@@ -1,6 +1,6 @@
 """Store the landmarks of the public-domain portrait that the face renderer moves (`hero.data.render`).
 
-    python recipes/portrait_landmarks.py         # face models at hand, scikit-image installed
+python recipes/portrait_landmarks.py         # face models at hand, scikit-image installed
 """
 
 from __future__ import annotations

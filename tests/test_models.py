@@ -54,7 +54,9 @@ def known(monkeypatch: pytest.MonkeyPatch, **changes: models.Entry) -> None:
 
 def face(url: str = "", *, content: bytes = CONTENT, otherwise: str = "") -> models.Entry:
     part = models.WeightsFile("face.task", len(content), hashlib.sha256(content).hexdigest())
-    return models.Entry("face", "a face", "Apache-2.0", True, (part,), {"url": url} if url else {}, otherwise, "ask around")
+    return models.Entry(
+        "face", "a face", "Apache-2.0", True, (part,), {"url": url} if url else {}, otherwise, "ask around"
+    )
 
 
 def put(folder: Path, content: bytes = CONTENT) -> Path:
@@ -116,7 +118,9 @@ def test_fetch_at_the_same_time_leaves_one_whole_file(server: str, monkeypatch: 
     assert all(path.read_bytes() == CONTENT for path in paths)
 
 
-def test_fetch_refuses_what_has_the_wrong_hash(server: str, places: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fetch_refuses_what_has_the_wrong_hash(
+    server: str, places: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     known(monkeypatch, face=face(f"{server}/face.task", content=b"what it should be"))
     with pytest.raises(WeightsError, match="hero models fetch"):
         models.fetch("face")

@@ -208,7 +208,7 @@ def write_weights(
         "setting": f"views {'+'.join(mixture.setting[0])}, shrinkage {mixture.setting[1]}",
         "recipe": "recipes/heads/voice.py",
         "limits": "acted North American English, two sentences, studio sound, adults; one voice at a time",
-        **scores,
+        "scores": scores,
     }
     weights.write(folder / f"{NAME}.safetensors", tensors, card)
 

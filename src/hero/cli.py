@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +12,8 @@ import typer
 
 from hero import __version__
 from hero.errors import HeroError
+
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="hero", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown",
@@ -50,6 +53,7 @@ def analyze(
     ] = None,
     lang: Annotated[Lang, typer.Option(help="Language of evidence and verdict.")] = Lang.en,
     preset: Annotated[str, typer.Option(help="A shipped preset or a YAML file.")] = "embedded",
+    baseline: Annotated[Path | None, typer.Option(help="The person's usual values, from `hero baseline`.")] = None,
     licence: Annotated[
         Licence, typer.Option(help="open leaves out weights trained on non-commercial data.")
     ] = Licence.any,
@@ -63,9 +67,28 @@ def analyze(
 
     job = Job(
         paths=tuple(paths), out=out, formats=formats, transcript=transcript, lang=lang.value, preset=preset,
-        licence=licence.value, overrides=tuple(settings or ()), as_json=as_json, media=media, offline=offline,
+        baseline=baseline, licence=licence.value, overrides=tuple(settings or ()), as_json=as_json, media=media, offline=offline,
     )  # fmt: skip
-    raise typer.Exit(run(job))
+    try:
+        code = run(job)
+    except KeyboardInterrupt:
+        print("hero: interrupted; every file that was written is whole", file=sys.stderr)
+        code = INTERRUPTED
+    raise typer.Exit(code)
+
+
+@app.command(epilog="Example: `hero baseline anna/*.mp4 --out anna.json`, then `hero analyze new.mp4 --baseline anna.json`")
+def baseline(
+    paths: Annotated[list[Path], typer.Argument(help="Other clips of one person, or folders of them.")],
+    out: Annotated[Path, typer.Option(help="The JSON file to write.")],
+    settings: Annotated[list[str] | None, typer.Option("--set", help="part.key=value, e.g. face.fps=10.")] = None,
+    offline: Annotated[bool, typer.Option(help="Do not fetch missing face models.")] = False,
+) -> None:
+    """Take a person's usual face and voice from their other clips, without labels; verdicts against it are better."""
+    from hero.batch import Job, run_baseline
+
+    job = Job(paths=tuple(paths), overrides=tuple(settings or ()), offline=offline)
+    raise typer.Exit(run_baseline(job, out))
 
 
 @app.command(epilog="Example: `hero schema > verdict.schema.json`")
@@ -123,6 +146,9 @@ def root(
 
 def main() -> None:
     """Entry point: an error of this package is one line on stderr and its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal without Unicode gets escapes, never a crash
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except HeroError as error:
@@ -130,7 +156,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("hero: interrupted", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)

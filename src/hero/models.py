@@ -158,7 +158,9 @@ def fetch(name: str, *, progress: Progress | None = None, timeout_s: float = 8.0
             "with `hero models pack` on a machine with network and name it in HERO_MODELS"
         ) from error
     except OSError as error:
-        raise WeightsError(f"weights '{name}' cannot be stored in {folder} ({error}); set HERO_CACHE elsewhere") from error
+        raise WeightsError(
+            f"weights '{name}' cannot be stored in {folder} ({error}); set HERO_CACHE elsewhere"
+        ) from error
     return folder / wanted.files[0].file
 
 

@@ -100,18 +100,20 @@ def analyze(
     support = check(verdict, (*timeline.evidence, *case.inferred))
     seconds = time.perf_counter() - began
     return Analysis(
-        opened, timeline, case, verdict, support, _provenance(chosen, judge, timeline, case, licence, seconds)
+        opened, timeline, case, verdict, support, _provenance(chosen, judge, timeline, case, context, seconds)
     )
 
 
 def _provenance(
-    preset: Preset, judge: Reasoner, timeline: Timeline, case: CaseFile, licence: str, seconds: float
+    preset: Preset, judge: Reasoner, timeline: Timeline, case: CaseFile, context: Context, seconds: float
 ) -> dict[str, Any]:
     """Who saw what with which weights; non-commercial weights are named in a note of their own."""
     used: dict[str, ModelUsed] = {m.name: m for obs in timeline.observations.values() for m in obs.models}
     used |= {m.name: m for m in case.models}
     restricted = [m.name for m in used.values() if not m.commercial]
     notes = [note for obs in timeline.observations.values() for note in obs.notes]
+    if context.baseline and context.baseline.count:
+        notes.append(f"judged against the person's own baseline of {context.baseline.count} clips")
     if restricted:
         notes.append(
             f"trained on data for non-commercial use only: {', '.join(restricted)} (--licence open leaves them out)"
@@ -120,7 +122,7 @@ def _provenance(
         "hero": __version__,
         "preset": preset.name,
         "reasoner": judge.name,
-        "licence": licence,
+        "licence": context.licence,
         "seconds": round(seconds, 2),
         "experts": {name: not obs.absent for name, obs in timeline.observations.items()},
         "models": [m.as_json() for m in used.values()],

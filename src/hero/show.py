@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
 from rich.markup import escape
@@ -15,12 +17,20 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 from rich.text import Text
 
+from hero.errors import OutputError
+
 if TYPE_CHECKING:
     from hero.batch import Outcome
     from hero.pipeline import Analysis
     from hero.types import Absence
 
 SHOWN_EVIDENCE = 8
+
+
+def plain(text: object) -> str:
+    """A name as one harmless line: no control characters (a terminal obeys them), no bytes that are no text."""
+    line = " ".join(str(text).split())
+    return "".join("\ufffd" if unicodedata.category(letter) in {"Cc", "Cs"} else letter for letter in line)
 
 
 class Screen:
@@ -39,8 +49,9 @@ class Screen:
             BarColumn(),
             TextColumn("{task.completed:.1f}/{task.total:.1f} s"),
         )
-        with Progress(*columns, TimeRemainingColumn(), console=self.console, transient=True) as bar:
-            task = bar.add_task(name, total=1.0, stage=f"opening {escape(name)}")
+        off = not self.console.is_terminal  # a bar that nobody sees would still print an empty line
+        with Progress(*columns, TimeRemainingColumn(), console=self.console, transient=True, disable=off) as bar:
+            task = bar.add_task(name, total=1.0, stage=f"opening {escape(plain(name))}")
 
             def tell(stage: str, done_s: float, total_s: float) -> None:
                 bar.update(task, completed=done_s, total=max(total_s, 1e-3), stage=stage)
@@ -49,46 +60,72 @@ class Screen:
 
     def heading(self, number: int, total: int, path: Path) -> None:
         """Which clip of a batch comes now."""
-        self.console.print(f"[{number}/{total}] {path}", style="dim", markup=False, highlight=False)
+        self._say(f"[{number}/{total}] {path}", "dim")
 
     def failure(self, path: Path, line: str) -> None:
         """A clip of a batch that failed."""
-        self.console.print(Text(f"failed: {path}: {line}", style="red"), highlight=False)
+        named = line if str(path) in line else f"{path}: {line}"
+        self._say(f"failed: {named}", "red")
 
     def warn(self, line: str) -> None:
         """Something is less than it could be."""
-        self.console.print(Text(f"hero: {line}", style="yellow"), highlight=False)
+        self._say(f"hero: {line}", "yellow")
 
     def result(self, analysis: Analysis, written: Sequence[Path]) -> None:
         """The verdict for people, or the whole result as one line of JSON."""
-        if self.as_json:
-            print(json.dumps(analysis.as_json(), ensure_ascii=False))
-        else:
-            self.out.print(verdict_panel(analysis))
+        try:
+            if self.as_json:
+                print(json_line(analysis.as_json(), sys.stdout.encoding if sys.stdout else "ascii"), flush=True)
+            else:
+                self.out.print(verdict_panel(analysis))
+        except BrokenPipeError:  # the reader has seen enough: the command line ends quietly
+            raise
+        except OSError as error:
+            raise OutputError(
+                f"cannot print the result ({error.strerror}); free space or name a folder with --out"
+            ) from error
         for path in written:
-            self.console.print(f"wrote {path}", style="dim", markup=False, highlight=False)
+            self._say(f"wrote {path}", "dim")
+
+    def _say(self, line: str, style: str) -> None:
+        """One line on stderr, never broken: it may be searched or copied."""
+        self.console.print(Text(plain(line), style=style), highlight=False, soft_wrap=True)
 
     def summary(self, outcomes: Sequence[Outcome]) -> None:
         """The table at the end of a batch: on stdout, or on stderr beside JSON lines."""
         table = Table("clip", "displayed", "confidence", "note", title=_counts(outcomes))
         for o in outcomes:
             said = "-" if o.error else "abstained" if o.abstained else str(o.emotion)
-            table.add_row(escape(str(o.path)), said, "" if o.error else f"{o.confidence:.2f}", escape(o.error or ""))
+            table.add_row(
+                escape(plain(o.path)), said, "" if o.error else f"{o.confidence:.2f}", escape(plain(o.error or ""))
+            )
         (self.console if self.as_json else self.out).print(table)
+
+
+def json_line(result: Any, encoding: str) -> str:
+    """One line of JSON that a stream of this encoding can carry: escaped where it holds what the stream cannot."""
+    line = json.dumps(result, ensure_ascii=False, allow_nan=False)
+    try:
+        line.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return json.dumps(result, allow_nan=False)
+    return line
 
 
 def verdict_panel(analysis: Analysis) -> Group:
     """Verdict, evidence and absences, as the README shows them."""
     verdict, case = analysis.verdict, analysis.case
     title = "abstained" if verdict.abstained else f"displayed: {verdict.final_emotion} ({verdict.confidence:.0%})"
-    body = Text(verdict.emotion_caption + "\n\n" + verdict.reasoning_process)
+    paragraphs = f"{verdict.emotion_caption}\n\n{verdict.reasoning_process}".split("\n")
+    body = Text("\n".join(map(plain, paragraphs)))
     parts: list[Panel | Table | Text] = [
-        Panel(body, title=f"{escape(analysis.clip.name)} · {title}", title_align="left")
+        Panel(body, title=f"{escape(plain(analysis.clip.name))} · {title}", title_align="left")
     ]
     table = Table("id", "time", "evidence", box=None, pad_edge=False)
     for ev in sorted((*case.evidence[:SHOWN_EVIDENCE], *case.inferred), key=lambda e: e.span):
-        table.add_row(ev.id, f"{ev.span.start_s:.1f}-{ev.span.end_s:.1f} s", escape(ev.text))
-    parts.append(table)
+        table.add_row(ev.id, f"{ev.span.start_s:.1f}-{ev.span.end_s:.1f} s", escape(plain(ev.text)))
+    if table.row_count:
+        parts.append(table)
     parts += [Text(line, style="dim") for line in absent_lines(case.timeline.absent)]
     support = analysis.support
     seconds = analysis.provenance["seconds"]
@@ -136,7 +173,8 @@ def models_table() -> Table:
 def fetching(name: str, console: Console | None = None) -> Iterator[Callable[[int, int | None], None]]:
     """A progress bar for a download."""
     columns = (TextColumn("fetching {task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=console or Console(stderr=True), transient=True) as bar:
+    console = console or Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(name, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 

@@ -113,6 +113,17 @@ def test_missing_streams_are_declared(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [row.reason for row in line.absent] == ["the clip has no picture"]
 
 
+def test_an_absent_expert_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Away(Watcher):
+        def start(self, context: Context) -> Absence | None:
+            return Absence(self.name, "its weights are not at hand", "fetch them")
+
+    away = Away("away", "sound")
+    line = _observe(FakeClip(), {"away": away, "ears": Watcher("ears", "sound")}, monkeypatch)
+    assert away.times == []
+    assert [row.reason for row in line.absent] == ["its weights are not at hand"]
+
+
 def test_a_bug_in_an_expert_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken(Watcher):
         def take(self, piece: Frame | Block) -> None:

@@ -29,9 +29,9 @@ class Ramp:
 def test_speech_is_joined_padded_and_cut() -> None:
     speech = [Span(0.1, 1.0), Span(1.5, 2.0), Span(5.0, 5.1), Span(8.0, 20.0)]
     windows = utterances(speech, 21.0)
-    assert windows[0].as_list() == [0.0, 2.25]
-    assert len(windows) == 1 + 2  # the blip of 0.1 s is too short; 12.5 s become two windows
-    assert windows[-1].end_s == pytest.approx(20.25, abs=1e-3)
+    assert windows[0].as_list() == [0.0, 2.8]
+    assert len(windows) == 1 + 3  # the blip of 0.1 s is too short; 13.6 s become three windows
+    assert windows[-1].end_s == pytest.approx(20.8, abs=1e-3)
 
 
 @pytest.mark.parametrize("start_s", [0.0, 2.4])

@@ -58,7 +58,8 @@ def portrait() -> NDArray[np.float32]:
     from scipy.ndimage import zoom
 
     left, top, side = CUT
-    cut = data.astronaut()[top : top + side, left : left + side].astype(np.float32)
+    photo: NDArray[np.uint8] = data.astronaut()  # type: ignore[no-untyped-call]
+    cut = photo[top : top + side, left : left + side].astype(np.float32)
     return np.clip(zoom(cut, (SIDE / side, SIDE / side, 1), order=3), 0, 255).astype(np.float32)
 
 
@@ -119,9 +120,9 @@ class FaceRenderer:
         mean -= mean[[33, 133, 362, 263]].mean(0)
         lips = mean[LIPS] - mean[LIPS].mean(0)
         width = 0.80 * np.ptp(face[LIPS, 0]) / np.ptp(lips[:, 0])
-        target = np.column_stack([lips[:, 0] * width, lips[:, 1]]) + [face[[1, 2], 0].mean(), face[2, 1] + mean[LIPS, 1].mean() - mean[2, 1]]
+        middle_y = face[2, 1] + mean[LIPS, 1].mean() - mean[2, 1]
+        target = np.column_stack([lips[:, 0] * width, lips[:, 1]]) + [face[[1, 2], 0].mean(), middle_y]
         pull = target - face[LIPS]
-        shift = np.zeros_like(face)
         distance = np.linalg.norm(face[:, None] - face[LIPS][None], axis=-1)  # (L, lips)
         nearest = np.exp(-0.5 * (distance / 0.16) ** 2)
         shift = nearest @ pull / np.maximum(nearest.sum(1), 1e-9)[:, None] * nearest.max(1)[:, None]
@@ -221,7 +222,9 @@ def _controls(points: NDArray[np.float64]) -> NDArray[np.int_]:
 def _border() -> NDArray[np.float64]:
     """Fixed points around the picture's edge."""
     steps = np.linspace(0, SIDE, 9)
-    ring = [(x, y) for x in steps for y in (0.0, float(SIDE))] + [(x, y) for y in steps[1:-1] for x in (0.0, float(SIDE))]
+    ring = [(x, y) for x in steps for y in (0.0, float(SIDE))] + [
+        (x, y) for y in steps[1:-1] for x in (0.0, float(SIDE))
+    ]
     return np.array(ring)
 
 

@@ -71,7 +71,8 @@ FIELDS: dict[int, Field] = {
     26: Field((Pull((152, 148, 176, 175, 199, 200, 149, 150, 18, 83), (377, 400, 378, 379, 313), 0, -0.28, 0.2),
                Pull(tuple(CORNERS_R), tuple(CORNERS_L), -0.04, -0.10, 0.08)), (0, 37, 267, 13, 2)),
 }  # fmt: skip
-"""Units that pulls describe; those that open the mouth add `LIP_OPENING`; AU12 and AU45 depend on the portrait and are made in `hero.data.render`."""
+"""Units that pulls describe; those that open the mouth add `LIP_OPENING`. AU12 and AU45 depend on the portrait and are
+made in `hero.data.render`."""
 
 
 LIP_OPENING: dict[int, tuple[float, float]] = {25: (0.03, -0.12), 26: (0.0, -0.28)}
@@ -93,15 +94,22 @@ def displacement(number: int, face: NDArray[np.float64]) -> NDArray[np.float64]:
             share += weight
     shift = total / np.maximum(share, 1.0)[:, None]
     if number in LIP_OPENING:
-        corners = face[[78, 308], 0]
-        along = np.clip((face[:, 0] - corners.mean()) / (np.ptp(corners) / 2), -1, 1)
-        for points, up, below in ((UPPER_LIP, LIP_OPENING[number][0], 0.0), (LOWER_LIP, LIP_OPENING[number][1], 0.12)):
-            profile = np.sqrt(1 - along**2)
-            distance = np.linalg.norm(face[:, None] - face[points][None], axis=-1).min(axis=1)
-            weight = np.exp(-0.5 * (distance / (0.03 + below)) ** 2) * profile
-            lips = np.isin(np.arange(len(face)), points)
-            near = lips | (face[:, 1] < face[17, 1] if below else np.zeros(len(face), bool))
-            rest = shift[:, 1]
-            shift[:, 1] = np.where(lips, (1 - profile) * rest + profile * up, np.where(near, np.minimum(rest, weight * up), rest))
+        shift[:, 1] = _open_lips(face, shift[:, 1], *LIP_OPENING[number])
     shift[list(field.holds)] = 0
     return shift
+
+
+def _open_lips(
+    face: NDArray[np.float64], moved: NDArray[np.float64], upper: float, lower: float
+) -> NDArray[np.float64]:
+    """Upward shifts (L,) with the lips' opening added; skin below the mouth follows the lower lip."""
+    corners = face[[78, 308], 0]
+    along = np.clip((face[:, 0] - corners.mean()) / (np.ptp(corners) / 2), -1, 1)
+    profile = np.sqrt(1 - along**2)
+    for points, up in ((UPPER_LIP, upper), (LOWER_LIP, lower)):
+        moved = moved.copy()
+        moved[points] = (1 - profile[points]) * moved[points] + profile[points] * up
+    distance = np.linalg.norm(face[:, None] - face[LOWER_LIP][None], axis=-1).min(axis=1)
+    follow = np.exp(-0.5 * (distance / 0.15) ** 2) * profile * lower
+    below = (face[:, 1] < face[17, 1]) & ~np.isin(np.arange(len(face)), LOWER_LIP)
+    return np.where(below, np.minimum(moved, follow), moved)

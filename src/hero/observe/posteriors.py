@@ -16,15 +16,18 @@ import numpy as np
 from hero.labels import LABELS, mapping
 from hero.observe.expert import Context, Reads
 from hero.observe.windows import RATE_HZ, cut, equal_windows, utterances
-from hero.types import Absence, LabelledSpan, Modality, ModelUsed, Observation, Span, Track
+from hero.types import Absence, Baseline, LabelledSpan, Modality, ModelUsed, Observation, Span, Track
 from hero.weights import read_card
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from hero.observe.heads.face import Usual
+
 
 FACE_WINDOW_S = 4.0
 MIN_FACE_FRAMES = 5
+MIN_BASELINE_CLIPS = 3
 
 
 class _Posterior:
@@ -113,6 +116,7 @@ class FaceEmotion(_Posterior):
         from hero.observe.heads.face import FaceHead
 
         self.head = FaceHead.load(context.weights_folder)
+        self.usual, self.comparable = usual_units(context.baseline)
 
     def finish(self, earlier: Mapping[str, Observation]) -> Observation:
         """One posterior per window in which the subject's face was measured."""
@@ -126,11 +130,13 @@ class FaceEmotion(_Posterior):
             values, mask = part.values[:, :17], part.mask[:, :17]  # intensities come first
             if mask.any(axis=1).sum() < MIN_FACE_FRAMES:
                 continue
-            present = mask.sum(axis=0) >= MIN_FACE_FRAMES  # (17,)
+            present = (mask.sum(axis=0) >= MIN_FACE_FRAMES) & self.comparable  # (17,)
+            if not present.any():
+                continue
             hidden = np.where(mask, values, np.nan)
             mean = np.where(present, _nan(np.nanmean, hidden, present), 0)
             std = np.where(present, _nan(np.nanstd, hidden, present), 0)
-            found.append((span, self.head.posterior(mean, std, present)))
+            found.append((span, self.head.posterior(mean, std, present, usual=self.usual)))
         if not found:
             return self._absent("the face was seen too briefly to judge", "give a clip with a face in view for longer")
         return self._observation(found, self.head.used)
@@ -165,6 +171,18 @@ class TextEmotion(_Posterior):
         if not found:
             return self._absent("no words were said")
         return self._observation(found, self.head.used)
+
+
+def usual_units(baseline: Baseline | None) -> tuple[Usual | None, NDArray[np.bool_]]:
+    """The person's usual action units and which of the 17 they cover; without enough clips none, and all units count."""
+    from hero.observe.heads.face import UNITS, Usual
+
+    keys = [f"au.AU{unit:02d}.{part}" for part in ("mean", "std") for unit in UNITS]  # (34,)
+    known = np.array([baseline is not None and key in baseline.mean for key in keys[: len(UNITS)]])  # (17,)
+    if baseline is None or baseline.count < MIN_BASELINE_CLIPS or not known.any():
+        return None, np.ones(len(UNITS), bool)
+    mean, spread = (np.array([part.get(key, 0.0) for key in keys]) for part in (baseline.mean, baseline.spread))
+    return Usual(mean, spread), known
 
 
 def _nan(function: Any, values: NDArray[np.float64], present: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -6,6 +6,8 @@ two cores overlap them. Nothing is kept but what the experts keep: memory does n
 
 from __future__ import annotations
 
+import math
+import os
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from hero.errors import HeroError, MediaError
+from hero.errors import ConfigError, HeroError, MediaError
 from hero.observe.expert import Context, Expert, FrameExpert, create
 from hero.types import Absence, Evidence, Observation, Span, Timeline, number_evidence
 
@@ -36,7 +38,7 @@ def observe(clip: Clip, preset: Preset, context: Context, progress: Progress | N
     """
     experts, absent = start(preset, context)
     tell = progress or (lambda stage, done, total: None)
-    failed = stream(clip, experts, tell)
+    failed = stream(clip, {name: e for name, e in experts.items() if name not in absent}, tell)
     observations: dict[str, Observation] = {}
     for name in preset.experts:
         reason = absent.get(name) or failed.get(name)
@@ -54,12 +56,17 @@ def observe(clip: Clip, preset: Preset, context: Context, progress: Progress | N
 
 
 def start(preset: Preset, context: Context) -> tuple[dict[str, Expert], dict[str, Absence]]:
-    """Create and start the preset's experts; the second value holds those that cannot take part."""
+    """Create and start the preset's experts; the second value holds those that cannot take part.
+
+    Raises:
+        ConfigError: an expert's `fps` or `max_side` is none that frames can be read with.
+    """
     experts: dict[str, Expert] = {}
     absent: dict[str, Absence] = {}
     for name, settings in preset.experts.items():
         expert = create(name)
         experts[name] = expert
+        _check_reading(name, settings)
         stream_missing = _lacks_stream(expert, context.clip)
         reason = stream_missing or expert.start(replace(context, settings=settings))
         if reason:
@@ -97,11 +104,20 @@ def stream(clip: Clip, experts: Mapping[str, Expert], tell: Progress) -> dict[st
     return failures
 
 
+def _check_reading(name: str, settings: Mapping[str, object]) -> None:
+    """Refuse a frame rate or size that would end in nonsense only after the whole clip was read."""
+    for key, least, allowed in (("fps", 0.01, "0.01 to 1000"), ("max_side", 1, "1 pixel or more, such as 640")):
+        value = settings.get(key, least)
+        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if not number or not least <= value <= (1000 if key == "fps" else math.inf):  # type: ignore[operator]
+            raise ConfigError(f"{name}.{key} is {value!r}; allowed: {allowed}; correct --set or the preset")
+
+
 def describe_clip(clip: Clip) -> dict[str, object]:
     """The clip's record in results: name, hash, duration and streams (never its path)."""
     video, audio = clip.video, clip.audio
     return {
-        "name": clip.name,
+        "name": os.fsencode(clip.name).decode("utf-8", "replace"),  # a file name may hold bytes that are no text
         "sha256": clip.sha256,
         "duration_s": round(clip.duration_s, 3),
         "video": {"width": video.width, "height": video.height, "fps": round(video.fps, 3)} if video else None,

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import tempfile
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +15,34 @@ from hero.report.exports import FORMATS, export
 if TYPE_CHECKING:
     from hero.pipeline import Analysis
 
-__all__ = ["FORMATS", "render", "write"]
+__all__ = ["FORMATS", "file_stem", "prepare", "render", "write"]
+
+NAME_BYTES = 200  # file systems allow 255 for a whole name; suffixes and the scratch file's marks come on top
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder and try that files can be made in it, before hours of work depend on it.
+
+    Raises:
+        OutputError: they cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _cannot(folder, error) from error
+
+
+def file_stem(name: str) -> str:
+    """A name that every file system takes: no control characters, no bytes that are no text, not too long."""
+    barred = {"Cc", "Cs", "Zl", "Zp"}  # Unicode categories: control, surrogate, line and paragraph separator
+    clean = "".join("_" if letter == "/" or unicodedata.category(letter) in barred else letter for letter in name)
+    raw = clean.encode()
+    if len(raw) <= NAME_BYTES:
+        return clean
+    mark = hashlib.sha256(os.fsencode(name)).hexdigest()[:8]
+    return f"{raw[: NAME_BYTES - 9].decode(errors='ignore')}-{mark}"
 
 
 def write(analysis: Analysis, folder: Path, stem: str, formats: tuple[str, ...], *, media: bool = True) -> list[Path]:
@@ -21,19 +52,34 @@ def write(analysis: Analysis, folder: Path, stem: str, formats: tuple[str, ...],
         OutputError: the folder cannot be made or a file cannot be written.
     """
     written = []
+    stem = file_stem(stem)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for kind in formats:
             path = folder / f"{stem}.{kind}"
-            scratch = path.with_name(f".{path.name}.part")
-            scratch.write_text(render(analysis, kind, target=path, media=media), "utf-8")
-            scratch.replace(path)
+            text = render(analysis, kind, target=path, media=media)
+            _put(path, text)
             written.append(path)
     except OSError as error:
-        raise OutputError(
-            f"cannot write to '{folder}' ({error.strerror or error}); name another folder with --out"
-        ) from error
+        raise _cannot(folder, error) from error
     return written
+
+
+def _put(path: Path, text: str) -> None:
+    """Write through a scratch file, so that a full disk or a second process at work leaves no half of a result."""
+    scratch = path.with_name(f".{os.getpid()}-{path.name}.part")
+    try:
+        scratch.write_text(text, "utf-8")
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _cannot(folder: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"cannot write to '{folder}' ({error.strerror or error}); allowed: a folder that can be written, with room "
+        "in it; name another one with --out"
+    )
 
 
 def render(analysis: Analysis, kind: str, *, target: Path, media: bool = True) -> str:

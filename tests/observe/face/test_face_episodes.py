@@ -142,10 +142,18 @@ def test_visibility_and_crowd() -> None:
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_no_sentence_names_an_emotion(lang: str) -> None:
     table = phrases("face", lang).table
-    names = {"en": (*LABELS, "anger", "fear", "joy", "sadness"), "zh": ("愤怒", "生气", "厌恶", "恐惧", "高兴", "悲伤", "惊讶")}[lang]
+    chinese = ("愤怒", "生气", "厌恶", "恐惧", "高兴", "悲伤", "惊讶")
+    names = chinese if lang == "zh" else (*LABELS, "anger", "fear", "joy", "sadness")
     said = " ".join(str(entry) for entry in table.values()).lower()
     assert not [name for name in names if re.search(name if lang == "zh" else rf"\b{name}\b", said)]
 
 
 def test_languages_have_the_same_entries() -> None:
     assert phrases("face", "en").table.keys() == phrases("face", "zh").table.keys()
+
+
+def test_a_blink_at_uneven_sampling_is_one_blink() -> None:
+    au = au_track(4, AU45=(1.0, 1.4, 5))
+    times = np.cumsum(np.tile([1 / 24, 1 / 24, 2 / 24], 30)[:80])
+    short, long = blinks(Track("au", au.values, times, au.mask, au.columns))
+    assert len(short) == 1 and long == []

@@ -58,7 +58,9 @@ def test_crop_outside_the_frame_is_black() -> None:
 
 def test_points_of_a_crop_return_to_the_frame() -> None:
     roi = Roi(100, 50, 40, np.pi / 2)
-    assert roi.to_frame(np.array([[0.5, 0.5], [1.0, 0.5]], np.float32)) == pytest.approx(np.array([[100, 50], [100, 70]]))
+    assert roi.to_frame(np.array([[0.5, 0.5], [1.0, 0.5]], np.float32)) == pytest.approx(
+        np.array([[100, 50], [100, 70]])
+    )
 
 
 def test_iou() -> None:

@@ -25,11 +25,12 @@ MIN_BLINK_SEEN_S = 8.0
 USUAL_BLINKS = (6.0, 28.0)
 """Blinks a minute at rest and in talk (Bentivoglio et al. 1997: 17 and 26 on average)."""
 FULLY_VISIBLE = 0.9
+ALWAYS_SHARE = 0.9
 
 RELIABILITY: dict[str, dict[int, float]] = {
     "bundle": {1: 0.75, 2: 0.75, 4: 0.75, 5: 0.6, 6: 0.55, 7: 0.5, 9: 0.5, 10: 0.6, 12: 0.9, 14: 0.45, 15: 0.5,
                17: 0.6, 20: 0.5, 25: 0.9, 26: 0.85},
-    "landmarks": {1: 0.6, 2: 0.55, 4: 0.45, 5: 0.4, 6: 0.45, 7: 0.35, 9: 0.3, 10: 0.5, 12: 0.75, 15: 0.4, 17: 0.45,
+    "landmarks": {1: 0.6, 2: 0.55, 4: 0.45, 5: 0.4, 6: 0.45, 7: 0.35, 9: 0.3, 10: 0.5, 12: 0.75, 15: 0.4, 17: 0.3,
                   20: 0.4, 25: 0.85, 26: 0.75},
 }  # fmt: skip
 """How far a unit of each backend is trusted: set by hand after the rendered ramps of `benchmarks/action_units.py`."""
@@ -117,6 +118,8 @@ def _entry(scene: Scene, key: str, cue: str, episode: Episode, more: dict[str, f
     sure = RELIABILITY[scene.backend][episode.number] * _view(scene, episode.span)
     sure *= 0.7 + 0.3 * scene.face.trust
     sure *= min(1.0, 0.6 + 0.2 * episode.peak) * min(1.0, 0.7 + length)
+    if length >= ALWAYS_SHARE * scene.face.seen_s:
+        sure *= 0.75  # never seen otherwise in this clip: it may be how this face rests
     measures = {f"AU{episode.number:02d}": episode.peak, **more, "mean_level": episode.mean, "apex_s": episode.apex_s}
     strength = float(np.clip((0.6 * episode.peak + 0.4 * episode.mean) / FULL_STRENGTH_LEVEL, 0, 1))
     return Evidence("face", scene.expert, cue, text, brief, episode.span, float(np.clip(sure, 0.05, 0.97)), strength,
@@ -134,9 +137,17 @@ def _view(scene: Scene, span: Span) -> float:
 
 def _gaze(scene: Scene) -> Iterator[Evidence]:
     for span, right, up in away_spans(scene.face.tracks["gaze"]):
-        side = ("image_right" if right > 0 else "image_left") if abs(right) >= 0.7 * abs(up) else "up" if up > 0 else "down"
+        side = (
+            ("image_right" if right > 0 else "image_left")
+            if abs(right) >= 0.7 * abs(up)
+            else "up"
+            if up > 0
+            else "down"
+        )
         degrees = float(np.hypot(right, up))
-        text, brief = scene.words.evidence("gaze_away", side=scene.words.say(side), degrees=degrees, length=span.duration_s)
+        text, brief = scene.words.evidence(
+            "gaze_away", side=scene.words.say(side), degrees=degrees, length=span.duration_s
+        )
         strength = float(np.clip(degrees / 40, 0.2, 0.8) * min(1, 0.5 + span.duration_s / 2))
         yield Evidence("face", scene.expert, "gaze_away", text, brief, span, 0.6 * _view(scene, span), strength,
                        {"right_deg": right, "up_deg": up}, person=scene.person)  # fmt: skip

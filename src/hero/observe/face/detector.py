@@ -55,9 +55,9 @@ def detect(networks: Networks, rgb: NDArray[np.uint8], region: Roi | None = None
     """Faces in a frame (H, W, 3), or in a square region of it, best first."""
     height, width = rgb.shape[:2]
     region = region or Roi(width / 2, height / 2, max(height, width))
-    image = crop(rgb, region, DETECTOR_SIDE) / np.float32(127.5) - 1
+    image = crop(rgb, region, DETECTOR_SIDE) / np.float32(127.5) - np.float32(1)
     boxes, logits = networks.detect(image)
-    scores = 1 / (1 + np.exp(-np.clip(logits, -50, 50)))
+    scores: NDArray[np.float32] = (1 / (1 + np.exp(-np.clip(logits, -50, 50)))).astype(np.float32)
     keep = scores >= MIN_SCORE
     if not keep.any():
         return []
@@ -94,5 +94,10 @@ def _merge(points: NDArray[np.float32], scores: NDArray[np.float32]) -> list[tup
 def _to_frame(row: NDArray[np.float32], score: float, region: Roi) -> Detection:
     centre = region.to_frame(row[0:1])[0]
     half = row[1] * region.side / 2
-    box = (float(centre[0] - half[0]), float(centre[1] - half[1]), float(centre[0] + half[0]), float(centre[1] + half[1]))
+    box = (
+        float(centre[0] - half[0]),
+        float(centre[1] - half[1]),
+        float(centre[0] + half[0]),
+        float(centre[1] + half[1]),
+    )
     return Detection(box, region.to_frame(row[2:]), score)

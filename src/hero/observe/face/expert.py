@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hero.errors import WeightsError
 from hero.observe.expert import Context, Reads
@@ -16,7 +17,7 @@ from hero.observe.face.describe import Scene, crowd, describe, visibility
 from hero.observe.face.measure import Measured, measure_face
 from hero.observe.face.record import FaceRecord
 from hero.phrases import phrases
-from hero.types import Absence, LabelledSpan, Modality, ModelUsed, Observation, Span
+from hero.types import Absence, Evidence, LabelledSpan, Modality, ModelUsed, Observation, Span
 
 if TYPE_CHECKING:
     from hero.media.clip import Frame
@@ -63,7 +64,7 @@ class FaceExpert:
         self._tracker: FaceTracker = FaceTracker(networks, max_faces=int(settings.get("max_faces", 4)))
         return None
 
-    def take(self, piece: Frame) -> None:  # type: ignore[override]
+    def take(self, piece: Frame) -> None:
         """Measure the faces of one frame; only numbers are kept."""
         self._times_s.append(piece.time_s)
         height, width = piece.rgb.shape[:2]
@@ -76,7 +77,9 @@ class FaceExpert:
         step_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 1 / self.fps
         faces = self._ranked(step_s)
         if not faces:
-            looked = f"no face was found in {len(times_s)} frames" if len(times_s) else "the clip gave no frame to look at"
+            looked = (
+                f"no face was found in {len(times_s)} frames" if len(times_s) else "the clip gave no frame to look at"
+            )
             return Observation(self.name, self.modality, models=(self._model,),
                                absent=Absence(self.name, looked, "give a clip in which a face shows"))  # fmt: skip
         own = [
@@ -97,7 +100,9 @@ class FaceExpert:
         kept = [r for r in self._records.values() if r.times_s[-1] - r.times_s[0] + step_s >= shortest]
         return sorted(kept, key=lambda record: -record.weight(step_s))
 
-    def _evidence(self, faces, times_s, step_s, earlier):  # type: ignore[no-untyped-def]
+    def _evidence(
+        self, faces: list[Measured], times_s: NDArray[np.float64], step_s: float, earlier: Mapping[str, Observation]
+    ) -> tuple[Evidence, ...]:
         lang, duration_s = self._context.lang, float(times_s[-1] + step_s)
         speech = tuple(s.span for s in earlier["voice"].spans.get("speech", ())) if "voice" in earlier else ()
         words, expert = phrases("face", lang), f"{self.name}@{self.revision}"
@@ -112,11 +117,15 @@ class FaceExpert:
         return tuple(found)
 
     def _notes(self, faces: list[Measured]) -> tuple[str, ...]:
-        what = "478 landmarks and blendshapes" if self.backend == "bundle" else "468 landmarks, action units from geometry"
+        what = (
+            "478 landmarks and blendshapes" if self.backend == "bundle" else "468 landmarks, action units from geometry"
+        )
         notes = [f"face backend: {what}; not measurable here and masked: AU23"
                  + ("" if self.backend == "bundle" else ", AU14, AU28, gaze")]  # fmt: skip
         if faces[0].trust < 0.75 and not self._context.baseline:
-            notes.append(f"the face was readable for {faces[0].seen_s:.1f} s: its resting state is partly a population mean")
+            notes.append(
+                f"the face was readable for {faces[0].seen_s:.1f} s: its resting state is partly a population mean"
+            )
         return tuple(notes)
 
 

@@ -27,9 +27,10 @@ HALF_TRUST_S = 0.4
 """Seconds of visible face after which clip and population count alike (for a cue with the usual spread)."""
 CALM_SHARE = 0.25
 ACTIVITY: Mapping[str, float] = {
-    "lip_gap": 0.1, "jaw_drop": 0.2, "corner_up": 0.1, "mouth_width": 0.2, "lip_upper": 0.1, "brow_inner": 0.1,
-    "brow_outer": 0.1, "lip_lower": 0.1, "mouthSmile": 0.5, "browInnerUp": 0.5, "browOuterUp": 0.5, "mouthUpperUp": 0.5, "jawOpen": 0.5,
-    "mouthFrown": 0.5, "mouthShrugLower": 0.5, "mouthStretch": 0.5, "mouthPucker": 0.5, "browDown": 0.5, "eyeWide": 0.5,
+    "lip_gap": 0.1, "jaw_drop": 0.2, "corner_up": 0.1, "mouth_width": 0.2, "lip_upper": 0.1, "lip_lower": 0.1,
+    "brow_inner": 0.1, "brow_outer": 0.1, "mouthSmile": 0.5, "browInnerUp": 0.5, "browOuterUp": 0.5, "browDown": 0.5,
+    "mouthUpperUp": 0.5, "jawOpen": 0.5, "mouthFrown": 0.5, "mouthShrugLower": 0.5, "mouthStretch": 0.5,
+    "mouthPucker": 0.5, "eyeWide": 0.5,
 }  # fmt: skip
 """Cues that acting and talking raise, each with a marked change."""
 TWO_SIDED = frozenset({"brow_inner", "brow_outer", "lip_lower"})

@@ -26,6 +26,8 @@ REVIVE_S = 1.5
 """A face that comes back near its old place within this time is the same one."""
 MAX_UNCONFIRMED = 3
 """Detector rounds in a row that may miss a face whose landmarks look doubtful."""
+TILES_EVERY = 4
+"""Detector rounds between two looks for faces too small for the whole frame."""
 OTHERS_EVERY = 3
 MIN_SIDE_PX = 24.0
 
@@ -53,6 +55,7 @@ class FaceTracker:
         self._detected_s = -np.inf
         self._frames = 0
         self._count = 0
+        self._rounds = 0
 
     def step(self, time_s: float, rgb: NDArray[np.uint8]) -> list[tuple[int, Face]]:
         """Faces measured in this frame (H, W, 3) as (number, face); numbers count from 0 in order of appearance."""
@@ -84,8 +87,10 @@ class FaceTracker:
         found = detect(self._networks, rgb)
         if thorough:
             self._detected_s = time_s
-            for region in _tiles(rgb):
-                found += [d for d in detect(self._networks, rgb, region) if not _overlaps(d, found)]
+            if self._rounds % TILES_EVERY == 0 or not self._live:
+                for region in _tiles(rgb):
+                    found += [d for d in detect(self._networks, rgb, region) if not _overlaps(d, found)]
+            self._rounds += 1
             self._confirm(found)
         fresh = []
         for detection in sorted(found, key=lambda d: -d.roi.side):

@@ -1,6 +1,7 @@
-"""Where we are: shots, light, picture quality and how many people are in view.
+"""Where we are: shots, light, picture quality, how many people are in view, and the place where CLIP is at hand.
 
-Legend of shapes: T frames. Per frame three signatures and four numbers are kept, no pictures.
+Legend of shapes: T frames. Kept are three signatures, and five numbers per frame; no pictures, except one small one per
+shot for CLIP.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import numpy as np
 from hero.observe.motion.flow import small_grey
 from hero.observe.scene.light import COLUMNS, measure, remarkable
 from hero.observe.scene.people import People, count_people
+from hero.observe.scene.place import Place, open_finder
 from hero.observe.scene.shots import Cut, CutFinder, signature
+from hero.observe.stream import shrink
 from hero.phrases import Phrases, phrases
 from hero.types import Absence, Evidence, LabelledSpan, Observation, Span, Track
 
@@ -21,10 +24,11 @@ if TYPE_CHECKING:
 
     from hero.media.clip import Block, Frame
     from hero.observe.expert import Context, Reads
+    from hero.observe.scene.place import PlaceFinder
     from hero.types import Modality
 
 STRENGTH = {"black": 0.6, "dark": 0.4, "bright": 0.3, "backlit": 0.4, "blurred": 0.4, "flicker": 0.6}
-NO_PLACE = "the place is not put into words: this preset has no picture-and-text model (CLIP)"
+PLACE_STRENGTH = 0.1
 
 
 class SceneExpert:
@@ -40,22 +44,34 @@ class SceneExpert:
         self.max_side = 160
         self.lang = "en"
         self.duration_s = 0.0
+        self._light_side = self.max_side
+        self._places: PlaceFinder | None = None
+        self._no_place = ""
         self._cuts = CutFinder()
         self._rows: list[tuple[float, ...]] = []  # time_s and COLUMNS
 
     def start(self, context: Context) -> Absence | None:
-        """Take the settings `fps` and `max_side`; never absent by itself."""
+        """Take the settings `fps`, `max_side` and `clip` ("auto", "none" or a CLIP folder); never absent by itself."""
         self.fps = float(context.settings.get("fps", self.fps))
-        self.max_side = int(context.settings.get("max_side", self.max_side))
+        self.max_side = self._light_side = int(context.settings.get("max_side", self.max_side))
         self.lang = context.lang
         self.duration_s = context.clip.duration_s
+        self._places, self._no_place = open_finder(
+            context.settings.get("clip"), context.licence
+        )
+        if self._places:
+            # A whole multiple: halved again for light and cuts, the frames are what they are without CLIP.
+            self.max_side *= -(-self._places.model.size_px // self.max_side)
         return None
 
     def take(self, piece: Frame | Block) -> None:
         """Note a frame's light and compare it with the frame before."""
         frame = cast("Frame", piece)
-        self._cuts.push(signature(frame.time_s, frame.rgb))
-        self._rows.append((frame.time_s, *measure(small_grey(frame.rgb, self.max_side))))
+        rgb = shrink(frame, self._light_side).rgb
+        self._cuts.push(signature(frame.time_s, rgb))
+        self._rows.append((frame.time_s, *measure(small_grey(rgb, self._light_side))))
+        if self._places:
+            self._places.push(frame, self._cuts.cuts)
 
     def finish(self, earlier: Mapping[str, Observation]) -> Observation:
         """Track `light`, spans `shots`, and evidence."""
@@ -69,16 +85,26 @@ class SceneExpert:
         whole = Span(float(table[0, 0]), max(self.duration_s, float(table[-1, 0]) + 1 / self.fps))
         cuts = self._cuts.flush()
         people = count_people(earlier.get("face"))
-        notes = (NO_PLACE,) if people else (NO_PLACE, "the number of people is unknown: no faces were looked for")
+        parts = shots(cuts, whole)
+        places = self._places.flush(cuts, [shot.span for shot in parts]) if self._places else []
         words = phrases("scene", self.lang)
         evidence = (
             self._setting(light, whole, cuts, people, words),
             *(self._cut(cut, whole, words) for cut in cuts),
             *(self._light(kind, span, light, words) for kind, span in remarkable(light)),
             *self._people(people, whole, words),
+            *(self._place(place, words) for place in places),
         )
-        spans = {"shots": shots(cuts, whole)}
-        return Observation(self.name, self.modality, {"light": light}, evidence, spans, notes=notes)
+        return Observation(
+            self.name, self.modality, {"light": light}, evidence, {"shots": parts},
+            models=(self._places.model.used,) if self._places and self._places.looked_at else (),
+            notes=self._notes(people, len(parts)),
+        )  # fmt: skip
+
+    def _notes(self, people: People | None, shot_count: int) -> tuple[str, ...]:
+        seen = f"the place: CLIP looked at one frame in {self._places.looked_at} of {shot_count} shots" if self._places else ""
+        crowd = "" if people else "the number of people is unknown: no faces were looked for"
+        return tuple(note for note in (seen or self._no_place, crowd) if note)
 
     def _setting(self, light: Track, whole: Span, cuts: list[Cut], people: People | None, words: Phrases) -> Evidence:
         luma, contrast = (float(light.column(name)[0].mean()) for name in ("luma_mean", "contrast"))
@@ -115,6 +141,10 @@ class SceneExpert:
         cue = "people_two" if people.most == 2 else "people_many"
         text, brief = words.evidence(cue, start_s=span.start_s, end_s=span.end_s, count=people.most)
         return [self._evidence(cue, text, brief, span, 0.7, 0.3, {"people": float(people.most)})]
+
+    def _place(self, place: Place, words: Phrases) -> Evidence:
+        text, brief = words.evidence("place", place=place.words[self.lang], share=place.share)
+        return self._evidence("place", text, brief, place.span, place.share, PLACE_STRENGTH, {"share": place.share})
 
     def _evidence(
         self, cue: str, text: str, brief: str, span: Span, sure: float, strength: float, measures: dict[str, float]
