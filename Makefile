@@ -9,7 +9,7 @@ export HERO_DATA
 endif
 export HERO_SEED ?= 0
 
-.PHONY: help demo test check bench bench-quick table heads clean
+.PHONY: help demo test test-model check bench bench-quick table heads clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -37,6 +37,11 @@ $(VENV)/.train: $(VENV)/.dev
 	@$(PIP) install --constraint constraints.txt scikit-learn praat-parselmouth pocketsphinx jiwer scikit-image
 	@touch $@
 
+$(VENV)/.model: $(VENV)/.train
+	@echo "installing transformers into $(VENV)"
+	@$(PIP) install --constraint constraints.txt transformers
+	@touch $@
+
 demo: $(VENV)/.core  ## analyse the demo clip that lies in the repository, print the verdict, write the report
 	@$(BIN)/hero models fetch
 	@$(BIN)/hero analyze examples/demo.mp4 --transcript examples/demo.srt --out runs/demo --format html,json
@@ -44,6 +49,9 @@ demo: $(VENV)/.core  ## analyse the demo clip that lies in the repository, print
 test: $(VENV)/.dev  ## the test suite; real clips are used where HERO_DATA names them
 	@$(BIN)/hero models fetch
 	@$(BIN)/python -m pytest
+
+test-model: $(VENV)/.model  ## the tests that need PyTorch and transformers
+	@$(BIN)/python -m pytest tests/observe/heads tests/observe/test_scene_place.py tests/data
 
 check: $(VENV)/.dev  ## lint, format, types, layers
 	@$(BIN)/ruff check .

@@ -10,14 +10,15 @@ HERO_DATA/faces; bar: the units that FACS names for the pose reach level 1. No t
 
 from __future__ import annotations
 
-import json
 import os
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+from bars import Bar, publish
 from numpy.typing import NDArray
 
 from hero.data.render import UNITS, FaceRenderer
@@ -28,7 +29,6 @@ from hero.observe.face import FaceExpert
 from hero.observe.face.action_units import NUMBERS_R
 from hero.types import Track
 
-RESULT = Path(__file__).parent / "results" / "action_units.json"
 FPS = 10.0
 TOP_LEVEL = 4.0
 MIN_RANK = 0.8
@@ -51,21 +51,38 @@ PHOTOS: dict[str, tuple[str, tuple[int, ...]]] = {
 }
 
 
-def main() -> None:
-    """Run everything, print a table, write the result file."""
+def main() -> int:
+    """Run everything, print the tables, publish the bars."""
     renderer = FaceRenderer()
     frames = {number: list(ramp_frames(renderer, number)) for number in UNITS}
-    result: dict[str, object] = {}
+    details: dict[str, object] = {}
+    bars: list[Bar] = []
     for backend in BACKENDS:
         try:
             ramps = {f"AU{number:02d}": judge_ramp(frames[number], number, backend) for number in UNITS}
             photos = {name: judge_photo(backend, *what) for name, what in PHOTOS.items()}
-            result[backend] = {"ramps": ramps, "photos": photos, "ms_per_frame": round(cost_ms(backend), 2)}
+            details[backend] = {"ramps": ramps, "photos": photos, "ms_per_frame": round(cost_ms(backend), 2)}
         except HeroError as error:
-            result[backend] = {"skipped": error.line}
-        show(backend, result[backend])  # type: ignore[arg-type]
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps({"bar_rank": MIN_RANK, "bar_low": LOW_LEVEL, **result}, indent=1) + "\n", "utf-8")
+            details[backend] = {"skipped": error.line}
+            continue
+        finally:
+            show(backend, details[backend])  # type: ignore[arg-type]
+        bars += ramp_bars(backend, ramps)
+    return publish("action_units", bars, details)
+
+
+def ramp_bars(backend: str, ramps: dict[str, dict[str, object]]) -> list[Bar]:
+    """The weakest driven unit and the loudest other one."""
+    shown = {name: row for name, row in ramps.items() if "masked" not in row}
+    weakest = min(shown, key=lambda name: shown[name]["rank"])  # type: ignore[arg-type, return-value]
+    loudest = max(shown, key=lambda name: shown[name]["others_max"])  # type: ignore[arg-type, return-value]
+    below = [name for name, row in shown.items() if row["rank"] < MIN_RANK]  # type: ignore[operator]
+    note = f"{len(shown) - len(below)} of {len(shown)} units reach it" + (f", not {', '.join(below)}" if below else "")
+    return [
+        Bar(f"{backend}: lowest rank correlation of a driven unit", shown[weakest]["rank"], MIN_RANK, note=note),  # type: ignore[arg-type]
+        Bar(f"{backend}: loudest other unit at the top of a ramp", shown[loudest]["others_max"], LOW_LEVEL, at_least=False,  # type: ignore[arg-type]
+            note=f"{shown[loudest]['others_loud'] or ''} on the ramp of {loudest}"),
+    ]  # fmt: skip
 
 
 def ramp_levels() -> NDArray[np.float64]:
@@ -171,4 +188,4 @@ def show(backend: str, part: dict[str, dict[str, dict[str, object]]]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

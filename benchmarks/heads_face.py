@@ -107,7 +107,9 @@ def classic(table: ravdess.FeatureTable, values: np.ndarray) -> dict[str, float]
 def main() -> int:
     """Print the table and write the result file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("HERO_DATA"), required="HERO_DATA" not in os.environ)
+    parser.add_argument(
+        "--data", type=Path, default=os.environ.get("HERO_DATA"), required="HERO_DATA" not in os.environ
+    )
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     args = parser.parse_args()
     found, truth = out_of_fold(args.runs / "face" / "oof.csv")
@@ -116,9 +118,13 @@ def main() -> int:
     for key, (bar, aim) in BARS.items():
         r = scores[key]
         low, high = r["interval"]
-        bars.append(Bar(f"{key[0]}, {key[1]}: weighted F1", r["weighted_f1"], bar, note=f"[{low:.3f}, {high:.3f}] aim {aim}"))
+        bars.append(
+            Bar(f"{key[0]}, {key[1]}: weighted F1", r["weighted_f1"], bar, note=f"[{low:.3f}, {high:.3f}] aim {aim}")
+        )
     for key, r in scores.items():
-        bars.append(Bar(f"{key[0]}, {key[1]}: ECE", r["ece"], r["ece_ceiling"], at_least=False, note=f"Brier {r['brier']:.3f}"))
+        bars.append(
+            Bar(f"{key[0]}, {key[1]}: ECE", r["ece"], r["ece_ceiling"], at_least=False, note=f"Brier {r['brier']:.3f}")
+        )
     table = ravdess.feature_table(args.data)
     beside = {}
     for name, groups in GROUPS.items():

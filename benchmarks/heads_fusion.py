@@ -70,12 +70,16 @@ def baselines(votes: cremad.Votes, truth: np.ndarray, differ: np.ndarray) -> dic
     said = np.zeros(len(truth), dtype=np.int64)
     for fold in range(5):
         train = votes.folds != fold
-        said[~train] = LogisticRegression(C=1.0, max_iter=2000).fit(features[train], truth[train]).predict(features[~train])
+        said[~train] = (
+            LogisticRegression(C=1.0, max_iter=2000).fit(features[train], truth[train]).predict(features[~train])
+        )
     answers = {
         "logistic regression on log votes": said, "mean of both votes": (share[0] + share[1]).argmax(1),
         "face votes": votes.face.argmax(1), "voice votes": votes.voice.argmax(1),
     }  # fmt: skip
-    return {k: {"accuracy": accuracy(truth, v), "differ": accuracy(truth[differ], v[differ])} for k, v in answers.items()}
+    return {
+        k: {"accuracy": accuracy(truth, v), "differ": accuracy(truth[differ], v[differ])} for k, v in answers.items()
+    }
 
 
 def machine_posteriors(runs: Path) -> dict[str, object]:
@@ -106,7 +110,9 @@ def machine_posteriors(runs: Path) -> dict[str, object]:
 def main() -> int:
     """Print the table and write the result file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("HERO_DATA"), required="HERO_DATA" not in os.environ)
+    parser.add_argument(
+        "--data", type=Path, default=os.environ.get("HERO_DATA"), required="HERO_DATA" not in os.environ
+    )
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     args = parser.parse_args()
     votes = cremad.votes(args.data)
@@ -132,9 +138,13 @@ def bars_of(scores: dict, beside: dict, machine: dict) -> list[Bar]:
         bars.append(Bar(f"votes, {name}: accuracy", scores[name]["accuracy"], bar, note=f"[{low:.3f}, {high:.3f}]"))
     for name in ("voice", "face"):
         alone = beside[f"{name} votes"]["accuracy"]
-        bars.append(Bar(f"votes, {name} alone: accuracy", scores[name]["accuracy"], alone, note="bar: its own majority"))
+        bars.append(
+            Bar(f"votes, {name} alone: accuracy", scores[name]["accuracy"], alone, note="bar: its own majority")
+        )
     better = max(machine["face"]["weighted_f1"], machine["voice"]["weighted_f1"])
-    bars.append(Bar("machine posteriors: weighted F1", machine["fused"]["weighted_f1"], better, note="bar: better one alone"))
+    bars.append(
+        Bar("machine posteriors: weighted F1", machine["fused"]["weighted_f1"], better, note="bar: better one alone")
+    )
     judged = {**{f"votes, {n}": scores[n] for n in CALIBRATED}, "machine posteriors": machine["fused"]}
     for name, r in judged.items():
         bars.append(Bar(f"{name}: ECE", r["ece"], r["ece_ceiling"], at_least=False, note=f"Brier {r['brier']:.3f}"))

@@ -38,7 +38,11 @@ def baseline(data: Path) -> float:
     """Macro-F1 of TF-IDF word pairs with logistic regression, thresholds chosen on dev."""
     train, dev, test = (goemotions.comments(data, split) for split in ("train", "dev", "test"))
     words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
-    rows, dev_rows, test_rows = words.fit_transform(train.texts), words.transform(dev.texts), words.transform(test.texts)
+    rows, dev_rows, test_rows = (
+        words.fit_transform(train.texts),
+        words.transform(dev.texts),
+        words.transform(test.texts),
+    )
     said = np.zeros_like(test.indicators)
     for k in range(said.shape[1]):
         model = LogisticRegression(C=4.0, solver="liblinear", random_state=0).fit(rows, train.indicators[:, k])
@@ -52,7 +56,9 @@ def baseline(data: Path) -> float:
 def main() -> int:
     """Print the table and write the result file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("HERO_DATA"), required="HERO_DATA" not in os.environ)
+    parser.add_argument(
+        "--data", type=Path, default=os.environ.get("HERO_DATA"), required="HERO_DATA" not in os.environ
+    )
     args = parser.parse_args()
     test, head = goemotions.comments(args.data, "test"), TextHead.load()
     truth = (test.indicators @ mapping("goemotions_ekman").matrix()).astype(np.int64)  # (N, 7)

@@ -19,6 +19,7 @@ from hero.media.clip import Clip
 from hero.observe.expert import Context
 from hero.observe.stream import shrink, start
 from hero.pipeline import analyze
+from hero.types import Observation
 
 CHUNK = 60  # frames decoded ahead of the timed part
 
@@ -26,7 +27,9 @@ CHUNK = 60  # frames decoded ahead of the timed part
 def parts(path: str, seconds: dict[str, float]) -> None:
     """Seconds of decoding alone and of each expert alone, into `seconds`."""
     clip, preset = Clip.open(path), load_preset("embedded")
-    experts, _ = start(preset, Context(clip))
+    experts, absent = start(preset, Context(clip))
+    found = {name: Observation(name, experts[name].modality, absent=reason) for name, reason in absent.items()}
+    experts = {name: expert for name, expert in experts.items() if name not in absent}
     seeing = [e for e in experts.values() if e.reads == "frames"]
     hearing = [e for e in experts.values() if e.reads == "sound"]
     fps, side = max(e.fps for e in seeing), max(e.max_side for e in seeing)
@@ -45,7 +48,6 @@ def parts(path: str, seconds: dict[str, float]) -> None:
     for block in clip.sound():
         for expert in hearing:
             add(seconds, expert.name, timed(lambda e=expert, b=block: e.take(b)))
-    found = {}
     for name, expert in experts.items():
         add(seconds, name, timed(lambda e=expert, n=name: found.update({n: e.finish(found)})))
 

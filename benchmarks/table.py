@@ -16,11 +16,13 @@ def table() -> str:
     lines = ["| benchmark | what | measured | bar | |", "|---|---|---|---|---|"]
     for path in sorted(RESULTS.glob("*.json")):
         record = json.loads(path.read_text("utf-8"))
-        for bar in record["bars"]:
+        for bar in record.get("bars", ()):
             sign = "≥" if bar["at_least"] else "≤"
             mark = "reached" if bar["reached"] else "**missed**"
             what = bar["name"] + (f" ({bar['note']})" if bar["note"] else "")
-            lines.append(f"| {record['benchmark']} | {what} | {bar['measured']:.3g} | {sign} {bar['bar']:.3g} | {mark} |")
+            lines.append(
+                f"| {record['benchmark']} | {what} | {bar['measured']:.3g} | {sign} {bar['bar']:.3g} | {mark} |"
+            )
     return "\n".join(lines)
 
 

@@ -62,7 +62,9 @@ def test_pictures_and_links_exist() -> None:
 
 
 def test_results_table_is_up_to_date() -> None:
-    done = subprocess.run([sys.executable, "benchmarks/table.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "benchmarks/table.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout
 
 

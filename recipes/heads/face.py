@@ -202,7 +202,9 @@ def fold_predictions(table: ravdess.FeatureTable, features: Features, train: np.
 def main() -> None:
     """Out-of-fold predictions of every feature set and protocol; with --final also the shipped weights."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("HERO_DATA"), required="HERO_DATA" not in os.environ)
+    parser.add_argument(
+        "--data", type=Path, default=os.environ.get("HERO_DATA"), required="HERO_DATA" not in os.environ
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/face"))
     parser.add_argument("--final", action="store_true", help="also train on all actors and write the packaged weights")
     args = parser.parse_args()
@@ -218,14 +220,19 @@ def judge_by_folds(table: ravdess.FeatureTable, path: Path) -> None:
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["features", "protocol", "seed", "clip", "truth", *ravdess.EMOTIONS])
-        everything = {**{name: table.select(*groups) for name, groups in SETS.items()}, "shipped": shipped_values(table)}
+        everything = {
+            **{name: table.select(*groups) for name, groups in SETS.items()},
+            "shipped": shipped_values(table),
+        }
         for (name, values), own, seed in itertools.product(everything.items(), (False, True), SEEDS):
             features = Features(values, others(table, values) if own else None)
             probs = np.zeros((len(values), CLASSES))
             for fold in range(ravdess.FOLDS):
                 train = table.folds != fold
                 probs[~train] = fold_predictions(table, features, train, seed)[~train]
-            print(name, "own" if own else "unknown", seed, np.mean(probs.argmax(1) == table.labels).round(3), flush=True)
+            print(
+                name, "own" if own else "unknown", seed, np.mean(probs.argmax(1) == table.labels).round(3), flush=True
+            )
             for clip, label, row in zip(table.clip_ids, table.labels, probs, strict=True):
                 protocol = "own" if own else "unknown"
                 writer.writerow([name, protocol, seed, clip, ravdess.EMOTIONS[label], *(f"{p:.6f}" for p in row)])

@@ -143,7 +143,9 @@ def tensors(model: Pool) -> dict[str, np.ndarray]:
 def main() -> None:
     """Out-of-fold predictions; with --final also the shipped weights."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("HERO_DATA"), required="HERO_DATA" not in os.environ)
+    parser.add_argument(
+        "--data", type=Path, default=os.environ.get("HERO_DATA"), required="HERO_DATA" not in os.environ
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/fusion"))
     parser.add_argument("--final", action="store_true", help="also train on all folds and write the packaged weights")
     args = parser.parse_args()

@@ -141,7 +141,9 @@ def _source(label: str) -> str:
 def main() -> None:
     """Train, choose on dev, score test."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("HERO_DATA"), required="HERO_DATA" not in os.environ)
+    parser.add_argument(
+        "--data", type=Path, default=os.environ.get("HERO_DATA"), required="HERO_DATA" not in os.environ
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/text"))
     parser.add_argument("--final", action="store_true", help="write the packaged weights")
     args = parser.parse_args()

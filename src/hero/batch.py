@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,12 +15,13 @@ from hero.errors import HeroError, InputError, UsageError, WeightsError
 from hero.media.clip import Clip
 from hero.media.folder import PICTURES, SETTINGS, SOUNDS
 from hero.models import fetch, find
-from hero.observe.baseline import read_baseline, summarise, write_baseline
+from hero.observe.baseline import summarise, write_baseline
 from hero.observe.expert import Context
 from hero.observe.stream import observe
 from hero.pipeline import Analysis, analyze
 from hero.report.write import FORMATS, file_stem, prepare, write
 from hero.show import Screen
+from hero.types import Baseline
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,7 +46,7 @@ class Job:
     transcript: Path | None = None
     lang: Lang = "en"
     preset: str = "embedded"
-    baseline: Path | None = None
+    baseline: Baseline | None = None
     licence: Literal["any", "open"] = "any"
     overrides: tuple[str, ...] = ()
     as_json: bool = False
@@ -201,6 +204,9 @@ def fetch_models(*, quiet: bool, console: Console | None = None) -> None:
     """
     from hero.show import fetching
 
+    own = os.environ.get("HERO_MODELS")
+    if own and not Path(own).is_dir():
+        Screen(as_json=True).warn(f"HERO_MODELS names '{own}', which is no folder; name one made by: hero models pack")
     for name in FETCHED:
         lesser = "face_landmarks"
         try:
@@ -218,10 +224,10 @@ def fetch_models(*, quiet: bool, console: Console | None = None) -> None:
 
 
 def print_models() -> None:
-    """The table of third-party and packaged weights."""
-    from hero.show import models_table
+    """Third-party and packaged weights, on stdout."""
+    from hero.show import models_list
 
-    Screen(as_json=False).out.print(models_table())
+    Screen(as_json=False).out.print(models_list())
 
 
 def _attempt(path: Path, job: Job, preset: Preset, formats: tuple[str, ...], screen: Screen, *, stem: str) -> Outcome:
@@ -232,6 +238,8 @@ def _attempt(path: Path, job: Job, preset: Preset, formats: tuple[str, ...], scr
         raise
     except HeroError as error:
         screen.failure(path, error.line)
+        if job.as_json:
+            print(json.dumps({"path": str(path), "error": error.line}, ensure_ascii=True))
         return Outcome(path, error=error.line)
 
 
@@ -243,7 +251,7 @@ def _one(path: Path, job: Job, preset: Preset, formats: tuple[str, ...], screen:
             preset=preset,
             lang=job.lang,
             licence=job.licence,
-            baseline=read_baseline(job.baseline) if job.baseline else None,
+            baseline=job.baseline,
             progress=progress,
         )
         written = _write(analysis, job, formats, stem)

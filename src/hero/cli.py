@@ -19,7 +19,8 @@ app = typer.Typer(
     name="hero", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     help="Watch a clip of people, keep every cue as evidence on one timeline, and conclude with citations. "
-    "Nothing leaves this machine.",
+    "Nothing leaves this machine. Exit codes: 0 verdict (of a folder: nothing failed), 2 bad usage, 3 missing or "
+    "unreadable input, 4 abstained.",
 )  # fmt: skip
 models_app = typer.Typer(no_args_is_help=False, help="Third-party and packaged weights: list, fetch, pack.")
 app.add_typer(models_app, name="models")
@@ -39,13 +40,23 @@ class Licence(StrEnum):
     open = "open"
 
 
+def _named(text: str) -> Path:
+    """The path; an empty one (an unset shell variable) would mean the current folder and everything below it."""
+    if not text:
+        raise typer.BadParameter("an empty path; give a clip or a folder, '.' for the current one")
+    return Path(text)
+
+
 @app.command(
     epilog="Examples: `hero analyze clip.mp4` · `hero analyze clip.mp4 --format html --out report` · "
     "`hero analyze folder/ --format json,csv --out results` · "
     "`hero analyze talk.wav --transcript talk.srt --lang zh --json`"
 )
 def analyze(
-    paths: Annotated[list[Path], typer.Argument(help="Clips, or folders of clips, or a folder of frames with a wav.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(parser=_named, metavar="CLIP", help="Clips, folders of clips, or folders of frames with a wav."),
+    ],
     out: Annotated[Path | None, typer.Option(help="Folder for the files of --format (default: hero-report).")] = None,
     formats: Annotated[str, typer.Option("--format", help="Comma list of html, json, md, csv, srt, eaf.")] = "",
     transcript: Annotated[
@@ -64,11 +75,22 @@ def analyze(
 ) -> None:
     """Give a verdict about each clip, in which every sentence cites its evidence."""
     from hero.batch import Job, run
+    from hero.observe.baseline import read_baseline
 
     job = Job(
-        paths=tuple(paths), out=out, formats=formats, transcript=transcript, lang=lang.value, preset=preset,
-        baseline=baseline, licence=licence.value, overrides=tuple(settings or ()), as_json=as_json, media=media, offline=offline,
-    )  # fmt: skip
+        paths=tuple(paths),
+        out=out,
+        formats=formats,
+        transcript=transcript,
+        lang=lang.value,
+        preset=preset,
+        baseline=read_baseline(baseline) if baseline else None,
+        licence=licence.value,
+        overrides=tuple(settings or ()),
+        as_json=as_json,
+        media=media,
+        offline=offline,
+    )
     try:
         code = run(job)
     except KeyboardInterrupt:
@@ -77,9 +99,14 @@ def analyze(
     raise typer.Exit(code)
 
 
-@app.command(epilog="Example: `hero baseline anna/*.mp4 --out anna.json`, then `hero analyze new.mp4 --baseline anna.json`")
+@app.command(
+    epilog="Example: `hero baseline anna/*.mp4 --out anna.json`, then `hero analyze new.mp4 --baseline anna.json`"
+)
 def baseline(
-    paths: Annotated[list[Path], typer.Argument(help="Other clips of one person, or folders of them.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(parser=_named, metavar="CLIP", help="Other clips of one person, or folders of them."),
+    ],
     out: Annotated[Path, typer.Option(help="The JSON file to write.")],
     settings: Annotated[list[str] | None, typer.Option("--set", help="part.key=value, e.g. face.fps=10.")] = None,
     offline: Annotated[bool, typer.Option(help="Do not fetch missing face models.")] = False,

@@ -5,6 +5,7 @@ Unknown keys fail with the known ones named; `key=value` overrides come from the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.resources import files
@@ -66,7 +67,10 @@ def load_preset(name: str, overrides: Sequence[str] = ()) -> Preset:
             raise ConfigError(
                 f"preset file '{name}' does not exist; give a file or one of: {', '.join(preset_names())}"
             )
-        text = path.read_text("utf-8")
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"preset file '{name}' cannot be read ({error}); give a YAML file in UTF-8") from error
     elif name in preset_names():
         text = files("hero.presets").joinpath(f"{name}.yaml").read_text("utf-8")
     else:
@@ -103,7 +107,10 @@ def _apply(table: dict[str, Any], override: str) -> None:
         raise ConfigError(f"cannot set '{override}'; write part.key=value with part one of: {allowed}")
     if part in experts and leaf not in target:
         raise ConfigError(f"'{part}' has no setting '{leaf}'; known: {', '.join(target) or 'none'}")
-    target[leaf] = yaml.safe_load(value)
+    try:
+        target[leaf] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"cannot set '{override}': '{value}' is no YAML value; write a number or a word") from error
 
 
 def _build(table: dict[str, Any], name: str) -> Preset:
@@ -112,6 +119,8 @@ def _build(table: dict[str, Any], name: str) -> Preset:
     experts = table.get("experts")
     if not isinstance(experts, dict) or not experts:
         raise ConfigError(f"preset '{name}' names no experts; write experts: {{face: {{}}, ...}}")
+    if wrong := [key for key, value in experts.items() if not isinstance(value, dict | None)]:
+        raise ConfigError(f"preset '{name}': the settings of '{wrong[0]}' must be a mapping; write {wrong[0]}: {{}}")
     preset = Preset(
         name=str(table.get("name", name)), experts={key: dict(value or {}) for key, value in experts.items()}
     )
@@ -123,9 +132,20 @@ def _build(table: dict[str, Any], name: str) -> Preset:
 
 
 def _part(table: dict[str, Any], part: str, kind: type, name: str) -> dict[str, Any]:
-    given = dict(table.get(part) or {})
+    given = table.get(part) or {}
+    if not isinstance(given, dict):
+        raise ConfigError(f"preset '{name}': '{part}' must be a mapping, got {type(given).__name__}")
     _known(given, {f.name for f in fields(kind)}, f"{name}: {part}")
-    return given
+    for f in fields(kind):
+        if f.type == "float" and not _is_number(given.get(f.name, 0)):
+            raise ConfigError(
+                f"{part}.{f.name} is {given[f.name]!r}; allowed: a number of 0 or more, such as {f.default}"
+            )
+    return dict(given)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
 
 
 def _known(table: Mapping[str, Any], allowed: set[str], where: str) -> None:

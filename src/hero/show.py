@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
@@ -93,13 +94,23 @@ class Screen:
 
     def summary(self, outcomes: Sequence[Outcome]) -> None:
         """The table at the end of a batch: on stdout, or on stderr beside JSON lines."""
-        table = Table("clip", "displayed", "confidence", "note", title=_counts(outcomes))
+        base = common_folder([o.path for o in outcomes])
+        table = Table(title=_counts(outcomes), caption=f"in {escape(plain(base))}" if base and base.name else None)
+        for name in ("clip", "displayed", "confidence", "note"):
+            table.add_column(name, overflow="fold")
         for o in outcomes:
             said = "-" if o.error else "abstained" if o.abstained else str(o.emotion)
-            table.add_row(
-                escape(plain(o.path)), said, "" if o.error else f"{o.confidence:.2f}", escape(plain(o.error or ""))
-            )
+            note = (o.error or "").removeprefix(f"{o.path}: ").split("; ")[0]  # the whole line was printed as it failed
+            sure = "" if o.error or o.abstained else f"{o.confidence:.2f}"
+            table.add_row(escape(plain(o.path.relative_to(base) if base else o.path)), said, sure, escape(plain(note)))
         (self.console if self.as_json else self.out).print(table)
+
+
+def common_folder(paths: Sequence[Path]) -> Path | None:
+    """The deepest folder that all paths lie in, as they were written; None where they share none."""
+    if len({path.anchor for path in paths}) != 1:
+        return None
+    return Path(os.path.commonpath([path.parent for path in paths]))
 
 
 def json_line(result: Any, encoding: str) -> str:
@@ -147,26 +158,26 @@ def absent_lines(absent: Sequence[Absence]) -> list[str]:
     return lines
 
 
-def models_table() -> Table:
-    """Third-party and packaged weights with size, licence, commercial use and place."""
+def models_list() -> Group:
+    """Third-party and packaged weights: what they are, size, licence, whether commercial use is allowed, and where."""
     from hero.models import entries, table
     from hero.weights import packaged, path_of, read_card
 
-    rows = Table("name", "what", "size", "licence", "commercial", "where", title="weights")
+    lines = []
     for row in table():
-        where = str(row.where) if row.where else f"not at hand: {entries()[row.name].obtain or 'hero models fetch'}"
-        commercial = "yes" if entries()[row.name].commercial else "no"
-        rows.add_row(
-            row.name, escape(row.what), f"{row.size_bytes / 1e6:.1f} MB", row.licence, commercial, escape(where)
-        )
+        entry = entries()[row.name]
+        where = str(row.where) if row.where else f"not at hand: {entry.obtain or 'run hero models fetch'}"
+        lines.append(_weights(row.name, row.what, row.size_bytes, row.licence, entry.commercial, where))
     for name in packaged():
-        card = read_card(name)
-        size = path_of(name).stat().st_size / 1e6
-        commercial = "yes" if card["commercial"] else "no"
-        rows.add_row(
-            name, f"trained on {card['data']}", f"{size:.1f} MB", str(card["licence"]), commercial, "in the package"
-        )
-    return rows
+        card, size = read_card(name), path_of(name).stat().st_size
+        what = f"trained on {card['data']}"
+        lines.append(_weights(name, what, size, str(card["licence"]), bool(card["commercial"]), "in the package"))
+    return Group(*lines)
+
+
+def _weights(name: str, what: str, size_bytes: int, licence: str, commercial: bool, where: str) -> Text:
+    use = "commercial use allowed" if commercial else "non-commercial use only"
+    return Text.assemble((name, "bold"), f"  {what}\n  {size_bytes / 1e6:.2f} MB · {licence} · {use} · {where}")
 
 
 @contextmanager

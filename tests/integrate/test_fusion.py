@@ -151,8 +151,14 @@ def test_real_votes_through_the_shipped_weights(hero_data: Path, fusion: Fusion)
     order = [source.index(answer) for answer in cremad.ANSWERS]
     seen = {"voice": source.seen, "face": source.seen}
     hits = {"both": 0, "voice": 0, "face": 0}
-    for voice, face, label in zip(to_common(votes.voice + 1, "cremad"), to_common(votes.face + 1, "cremad"), truth, strict=True):
-        for name, heard in (("both", {"voice": voice, "face": face}), ("voice", {"voice": voice}), ("face", {"face": face})):
+    for voice, face, label in zip(
+        to_common(votes.voice + 1, "cremad"), to_common(votes.face + 1, "cremad"), truth, strict=True
+    ):
+        for name, heard in (
+            ("both", {"voice": voice, "face": face}),
+            ("voice", {"voice": voice}),
+            ("face", {"face": face}),
+        ):
             hits[name] += int(fusion.weigh(heard, seen, source="votes").posterior.argmax() == order[label])
     share = {name: count / len(truth) for name, count in hits.items()}
     assert share["both"] > 0.82 and share["face"] > 0.77 and share["voice"] > 0.60

@@ -61,7 +61,9 @@ def test_only_known_units_are_compared() -> None:
 
 
 def test_a_clip_is_judged_against_the_person(hero_data: Path) -> None:
-    clips = [hero_data / "ravdess_speech" / "Actor_01" / f"03-01-01-01-0{s}-0{r}-01.flac" for s in (1, 2) for r in (1, 2)]
+    clips = [
+        hero_data / "ravdess_speech" / "Actor_01" / f"03-01-01-01-0{s}-0{r}-01.flac" for s in (1, 2) for r in (1, 2)
+    ]
     person = summarise([hero.analyze(path).timeline for path in clips])
     loud = hero_data / "ravdess_speech" / "Actor_01" / "03-01-05-02-01-01-01.flac"
     alone, known = hero.analyze(loud), hero.analyze(loud, baseline=person)

@@ -95,6 +95,15 @@ def test_text_posterior_follows_the_words() -> None:
     assert track.values[1, LABELS.index("angry")] > track.values[0, LABELS.index("angry")]
 
 
+def test_words_it_never_learned_are_not_judged() -> None:
+    expert = TextEmotion()
+    expert.start(_context())
+    absent = expert.finish({"words": _words("xxxxxx qqqq zzzzz")}).absent
+    assert absent
+    assert "learned" in absent.reason
+    assert expert.finish({"words": _words("thanks", "xxxxxx")}).tracks["posterior"].values.shape == (1, 7)
+
+
 def test_chinese_text_is_declared_absent() -> None:
     expert = TextEmotion()
     expert.start(_context())

@@ -27,7 +27,9 @@ def room(seed: int, level: float = 128.0, blur: float = 1.0) -> np.ndarray:
 def watch(pictures: list[np.ndarray], earlier: dict | None = None, lang: str = "en") -> Observation:
     expert = SceneExpert()
     clip = SimpleNamespace(duration_s=len(pictures) / RATE_HZ)
-    expert.start(SimpleNamespace(clip=clip, lang=lang, settings={"fps": RATE_HZ, "max_side": 160}))
+    expert.start(
+        SimpleNamespace(clip=clip, lang=lang, licence="any", settings={"fps": RATE_HZ, "max_side": 160, "clip": "none"})
+    )
     for i, rgb in enumerate(pictures):
         expert.take(SimpleNamespace(time_s=i / RATE_HZ, rgb=rgb))
     return expert.finish(earlier or {})

@@ -92,9 +92,7 @@ def ece(probs: ArrayLike, labels: ArrayLike, bins: int = 15) -> float:
     return float(_gap(confidence, correct[None, :], bins)[0])
 
 
-def ece_ceiling(
-    probs: ArrayLike, bins: int = 15, quantile: float = 0.95, draws: int = 1000, seed: int = 0
-) -> float:
+def ece_ceiling(probs: ArrayLike, bins: int = 15, quantile: float = 0.95, draws: int = 1000, seed: int = 0) -> float:
     """ECE that a perfectly calibrated model of this size and these confidences stays below in `quantile` of draws.
 
     The labels are simulated from the probabilities themselves, so that what is left is the noise of a finite sample.
@@ -147,7 +145,9 @@ def bootstrap_interval(
 def _indices(truth: ArrayLike, predicted: ArrayLike) -> tuple[Ints, Ints]:
     true, pred = np.asarray(truth), np.asarray(predicted)
     if true.shape != pred.shape or true.ndim != 1 or len(true) == 0:
-        raise ValueError(f"truth and predicted must be class indices of one shape (N,), N > 0; got {true.shape}, {pred.shape}")
+        raise ValueError(
+            f"truth and predicted must be class indices of one shape (N,), N > 0; got {true.shape}, {pred.shape}"
+        )
     return true.astype(np.int64), pred.astype(np.int64)
 
 

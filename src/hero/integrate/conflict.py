@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
 NEAR_S = 0.5  # cues of two modalities meet when they lie this close
 MAX_CONFLICTS = 6
-ALONE = {"smile_without_cheeks": "smile", "lips_mismatch": "mismatch", "sound_late": "mismatch", "sound_early": "mismatch"}
+ALONE = {
+    "smile_without_cheeks": "smile",
+    "lips_mismatch": "mismatch",
+    "sound_late": "mismatch",
+    "sound_early": "mismatch",
+}
 
 
 def find_conflicts(

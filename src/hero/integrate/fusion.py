@@ -134,7 +134,12 @@ class Fusion:
         return np.where(said.seen, said.logs, 0.0) @ self.tensors["confusions"][index] + self.tensors["bias"][index]
 
     def _sharpness(
-        self, names: list[str], said: list[_Saying], share: NDArray[np.float64], agreements: NDArray[np.float64], top: float
+        self,
+        names: list[str],
+        said: list[_Saying],
+        share: NDArray[np.float64],
+        agreements: NDArray[np.float64],
+        top: float,
     ) -> float:
         k = self.tensors["sharpness"]  # alone: voice, face; together: base, agreement; always: entropy, top
         entropy = float(np.sum(share * [one.entropy for one in said]))

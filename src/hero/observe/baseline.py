@@ -32,7 +32,9 @@ def summarise(timelines: Sequence[Timeline]) -> Baseline:
     clips = [dict(_values(timeline)) for timeline in timelines]
     clips = [clip for clip in clips if clip]
     if not clips:
-        raise UsageError("no clip has a face or a voice to take a baseline from; give clips in which the person is seen or heard")
+        raise UsageError(
+            "no clip has a face or a voice to take a baseline from; give clips in which the person is seen or heard"
+        )
     mean, spread = {}, {}
     for key in sorted({key for clip in clips for key in clip}):
         found = np.array([clip[key] for clip in clips if key in clip])  # (N,)
@@ -77,7 +79,9 @@ def write_baseline(baseline: Baseline, path: Path) -> None:
     try:
         path.write_text(json.dumps({"count": baseline.count, **rounded}, indent=1) + "\n", "utf-8")
     except OSError as error:
-        raise OutputError(f"cannot write the baseline to '{path}' ({error.strerror}); name another file with --out") from error
+        raise OutputError(
+            f"cannot write the baseline to '{path}' ({error.strerror}); name another file with --out"
+        ) from error
 
 
 def read_baseline(path: Path) -> Baseline:
@@ -92,4 +96,6 @@ def read_baseline(path: Path) -> Baseline:
         return Baseline(parts[0], parts[1], int(row["count"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         what = getattr(error, "strerror", None) or type(error).__name__
-        raise InputError(f"'{path}' is not a baseline ({what}); make one with: hero baseline CLIPS --out {path.name}") from error
+        raise InputError(
+            f"'{path}' is not a baseline ({what}); make one with: hero baseline CLIPS --out {path.name}"
+        ) from error

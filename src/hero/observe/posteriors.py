@@ -57,9 +57,7 @@ class _Posterior:
     def _load(self, context: Context) -> None:
         raise AssertionError("each posterior expert loads its own head")
 
-    def _observation(
-        self, windows: Sequence[tuple[Span, NDArray[np.float64]]], model: ModelUsed | None
-    ) -> Observation:
+    def _observation(self, windows: Sequence[tuple[Span, NDArray[np.float64]]], model: ModelUsed | None) -> Observation:
         """Posteriors (7,) with their windows as one track; classes that the head never saw are masked."""
         spans = tuple(LabelledSpan(span, "") for span, _ in windows)
         values = np.stack([posterior for _, posterior in windows])  # (T, 7)
@@ -167,9 +165,9 @@ class TextEmotion(_Posterior):
             return self._absent(
                 f"no measured text-emotion head for {what} is here", "use English words or a language model"
             )
-        found = [(line.span, self.head.posterior(line.label)) for line in lines if line.label.strip()]
+        found = [(line.span, self.head.posterior(line.label)) for line in lines if self.head.knows(line.label)]
         if not found:
-            return self._absent("no words were said")
+            return self._absent("none of the words is one that the head has learned", "check the transcript")
         return self._observation(found, self.head.used)
 
 

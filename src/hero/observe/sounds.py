@@ -14,12 +14,13 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from hero import models
 from hero.errors import WeightsError
+from hero.observe.litert import load_interpreter
 from hero.observe.spans import hysteresis, runs
 from hero.observe.voice.speech import clean
 from hero.phrases import phrases
@@ -212,15 +213,7 @@ def load_scorer(path: Path) -> Scorer:
     Raises:
         WeightsError: the runtime is missing or refuses the file.
     """
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError as error:
-        raise WeightsError("the runtime ai-edge-litert is not installed; pip install ai-edge-litert") from error
-    try:
-        interpreter: Any = Interpreter(model_path=str(path), num_threads=1)
-        interpreter.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
-        raise WeightsError(f"{path.name} cannot be run ({error}); put the published file in its place") from error
+    interpreter = load_interpreter(path.read_bytes(), path.name)
     source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
 
     def score(patch: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -28,6 +28,7 @@ Progress = Callable[[str, float, float], None]
 """Called with the stage's name, seconds done and seconds in all."""
 
 QUEUE_FRAMES = 8
+TEXT_CHARS, BRIEF_CHARS = 400, 100  # of evidence: what a verdict may quote; ordinary ones have a third of that
 
 
 def observe(clip: Clip, preset: Preset, context: Context, progress: Progress | None = None) -> Timeline:
@@ -51,7 +52,7 @@ def observe(clip: Clip, preset: Preset, context: Context, progress: Progress | N
     if failed and all(obs.absent for obs in observations.values()):
         raise MediaError(next(iter(failed.values())).reason)
     found = (ev for obs in observations.values() for ev in obs.evidence)
-    evidence = number_evidence(_inside(ev, clip.duration_s) for ev in found)
+    evidence = number_evidence(_tidy(ev, clip.duration_s) for ev in found)
     return Timeline(describe_clip(clip), observations, evidence)
 
 
@@ -126,10 +127,19 @@ def describe_clip(clip: Clip) -> dict[str, object]:
     }
 
 
-def _inside(ev: Evidence, duration_s: float) -> Evidence:
-    """The evidence with its span inside the clip: the last frame or window may reach a little beyond the end."""
+def _tidy(ev: Evidence, duration_s: float) -> Evidence:
+    """The evidence with its span inside the clip and its words fit to be quoted.
+
+    The last frame or window may reach a little beyond the end; what a transcript says may be no text, or endless.
+    """
     end_s = min(ev.span.end_s, duration_s)
-    return replace(ev, span=Span(min(ev.span.start_s, end_s), end_s))
+    span = Span(min(ev.span.start_s, end_s), end_s)
+    return replace(ev, span=span, text=_short(ev.text, TEXT_CHARS), brief=_short(ev.brief, BRIEF_CHARS))
+
+
+def _short(text: str, chars: int) -> str:
+    whole = text.encode("utf-8", "replace").decode()  # lone surrogates, which no document can hold
+    return whole if len(whole) <= chars else whole[: chars - 1] + "…"
 
 
 def _lacks_stream(expert: Expert, clip: Clip) -> Absence | None:

@@ -15,7 +15,7 @@ from hero.integrate.cues import leaning
 from hero.labels import LABELS
 from hero.phrases import Phrases, phrases
 from hero.reason.verdict import Emotion, SummaryItem, Verdict
-from hero.types import MODALITIES, CaseFile, Evidence
+from hero.types import MODALITIES, CaseFile, Conflict, Evidence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,7 +83,11 @@ def _caption(case: CaseFile, say: Phrases, names: Phrases, label: str, telling: 
     assert case.posterior is not None
     best = float(case.posterior.max())
     return say.say(
-        "caption", display=names.say(f"display_{label}"), what=what, sure=_sureness(say, best), cite=_cite(top)
+        "caption",
+        display=names.say(f"display_{label}"),
+        what=what,
+        sure=_sureness(say, best, case.conflicts),
+        cite=_cite(top),
     )
 
 
@@ -108,8 +112,10 @@ def _named(evidence: Sequence[Evidence], case: CaseFile, say: Phrases) -> str:
     )
 
 
-def _sureness(say: Phrases, confidence: float) -> str:
-    return say.say("sure" if confidence >= 0.7 else "likely" if confidence >= 0.5 else "tentative")
+def _sureness(say: Phrases, confidence: float, conflicts: Sequence[Conflict]) -> str:
+    """How firmly the caption speaks; never "clearly" while evidence contradicts itself."""
+    firm = confidence >= 0.7 and not conflicts
+    return say.say("sure" if firm else "likely" if confidence >= 0.5 else "tentative")
 
 
 def _summary(evidence: Sequence[Evidence]) -> tuple[SummaryItem, ...]:
@@ -190,7 +196,7 @@ def _abstain(case: CaseFile, say: Phrases, reason: str, lang: str) -> Verdict:
     return Verdict(
         emotion_caption=say.say("abstained", reason=reason),
         evidence_summary=_summary(case.evidence),
-        reasoning_process=_join([_listed(case, say), [say.say("abstained", reason=reason)]], lang),
+        reasoning_process=_join([_listed(case, say) or [say.say("abstained", reason=reason)]], lang),
         final_emotion=None,
         confidence=confidence,
         abstained=True,

@@ -69,7 +69,8 @@ def _header(root: ET.Element, name: str, media: Path | None, beside: Path | None
     address = relative
     if media is not None:
         address = media.resolve().as_uri()
-        relative = quote(os.path.relpath(media.resolve(), (beside or media.parent).resolve()).replace(os.sep, "/"))
+        relative = os.path.relpath(media.resolve(), (beside or media.parent).resolve()).replace(os.sep, "/")
+        relative = quote(os.fsencode(relative))  # a file name may hold bytes that are no text
     relative = relative if relative.startswith(".") else f"./{relative}"
     link = {"MEDIA_URL": address, "MIME_TYPE": mime, "RELATIVE_MEDIA_URL": relative}
     ET.SubElement(header, "MEDIA_DESCRIPTOR", link)

@@ -90,7 +90,7 @@ def _choose(clip: Clip, duration_s: float, beside: Path | None) -> Preview:
     pictures = key_frames(clip, duration_s) if clip.video else ()
     if playable and beside is not None:
         link = os.path.relpath(clip.path.resolve(), beside.resolve())
-        return Preview(kind, "linked", quote(link.replace(os.sep, "/")), pictures)
+        return Preview(kind, "linked", quote(os.fsencode(link.replace(os.sep, "/"))), pictures)
     return Preview("strip", "strip", "", pictures) if pictures else Preview("none", "strip")
 
 

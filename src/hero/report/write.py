@@ -41,7 +41,7 @@ def file_stem(name: str) -> str:
     raw = clean.encode()
     if len(raw) <= NAME_BYTES:
         return clean
-    mark = hashlib.sha256(os.fsencode(name)).hexdigest()[:8]
+    mark = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{raw[: NAME_BYTES - 9].decode(errors='ignore')}-{mark}"
 
 

@@ -10,7 +10,9 @@ import pytest
 from hero.data.formats import ravdess
 from hero.errors import InputError
 
-HEADER = "f0_mean,cpp_mean,file,anger_mean,AU01_mean,mouth_openness_mean,neutral_std,AU01_std,emotion,intensity,actor,gender"
+HEADER = (
+    "f0_mean,cpp_mean,file,anger_mean,AU01_mean,mouth_openness_mean,neutral_std,AU01_std,emotion,intensity,actor,gender"
+)
 
 
 def _table(folder: Path, *rows: str) -> Path:

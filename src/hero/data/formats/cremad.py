@@ -74,6 +74,8 @@ def votes(data: Path) -> Votes:
 
 def _rows(path: Path) -> list[dict[str, str]]:
     if not path.is_file():
-        raise InputError(f"no CREMA-D table {path.parent.name}/{path.name} under the data folder; set HERO_DATA or --data")
+        raise InputError(
+            f"no CREMA-D table {path.parent.name}/{path.name} under the data folder; set HERO_DATA or --data"
+        )
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))

@@ -62,5 +62,7 @@ def comments(data: Path, split: Split, *, grouping: Grouping = "ekman") -> Comme
 
 def _lines(path: Path) -> list[str]:
     if not path.is_file():
-        raise InputError(f"no GoEmotions file {path.parent.name}/{path.name} under the data folder; set HERO_DATA or --data")
+        raise InputError(
+            f"no GoEmotions file {path.parent.name}/{path.name} under the data folder; set HERO_DATA or --data"
+        )
     return path.read_text(encoding="utf-8").rstrip("\n").split("\n")  # comments may hold other line separators

@@ -134,7 +134,9 @@ def _emotion_index(emotion: str, clip_id: str) -> int:
 
 def _rows(path: Path) -> list[dict[str, str]]:
     if not path.is_file():
-        raise InputError(f"no RAVDESS table {path.parent.name}/{path.name} under the data folder; set HERO_DATA or --data")
+        raise InputError(
+            f"no RAVDESS table {path.parent.name}/{path.name} under the data folder; set HERO_DATA or --data"
+        )
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     if not rows:

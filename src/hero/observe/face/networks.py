@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from hero import models
 from hero.errors import WeightsError
 from hero.observe.face.topology import BLENDSHAPE_POINTS, BLENDSHAPES
+from hero.observe.litert import load_interpreter
 
 Backend = Literal["bundle", "landmarks"]
 
@@ -70,7 +71,7 @@ def load(backend: Backend) -> Networks:
 def _bundle(path: Path) -> Networks:
     with zipfile.ZipFile(path) as archive:
         detector, points, shapes = (
-            _interpreter(archive.read(f"{part}.tflite"))
+            load_interpreter(archive.read(f"{part}.tflite"), "the face model")
             for part in ("face_detector", "face_landmarks_detector", "face_blendshapes")
         )
     run_points, run_shapes = _runner(points), _runner(shapes)
@@ -88,8 +89,8 @@ def _bundle(path: Path) -> Networks:
 
 
 def _pair(path: Path) -> Networks:
-    detector = _interpreter((path.parent / "face_detection_short_range.tflite").read_bytes())
-    run_points = _runner(_interpreter(path.read_bytes()))
+    detector = load_interpreter((path.parent / "face_detection_short_range.tflite").read_bytes(), "the face detector")
+    run_points = _runner(load_interpreter(path.read_bytes(), "the face model"))
 
     def landmarks(image: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
         out = run_points(image[None])
@@ -106,16 +107,6 @@ def _detector(interpreter: Any) -> Callable[[NDArray[np.float32]], tuple[NDArray
         return out["regressors"][0], out["classificators"][0, :, 0]
 
     return detect
-
-
-def _interpreter(content: bytes) -> Any:
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError as error:
-        raise WeightsError("the face models need ai-edge-litert; run `pip install ai-edge-litert`") from error
-    interpreter = Interpreter(model_content=content, num_threads=1)
-    interpreter.allocate_tensors()
-    return interpreter
 
 
 def _runner(interpreter: Any) -> Callable[[NDArray[np.float32]], dict[str, NDArray[np.float32]]]:

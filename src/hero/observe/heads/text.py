@@ -45,9 +45,14 @@ _SHOUTED = re.compile(r"[A-Z]{3,}")
 _NEGATIONS = frozenset({"not", "no", "never", "without"})
 
 
+def _tokens(sentence: str) -> list[str]:
+    """Lower-case words and marks; drawn-out letters are cut to three."""
+    return _TOKEN.findall(_REPEATS.sub(r"\1\1\1", sentence.lower().replace("’", "'")))
+
+
 def word_grams(sentence: str) -> Counter[str]:
     """Word n-grams with sentence borders, negated words, shouting and length, as counted strings."""
-    words = _TOKEN.findall(_REPEATS.sub(r"\1\1\1", sentence.lower().replace("’", "'")))
+    words = _tokens(sentence)
     bordered = ["^", *words, "$"]
     grams = Counter(words)
     grams.update(" ".join(pair) for pair in pairwise(bordered))
@@ -103,9 +108,16 @@ class TextHead:
         """
         read = weights.read(NAME, folder)
         packed = read.tensors["packed"]  # (F, 7) int8
-        small = {k: np.asarray(v, dtype=np.float64) for k, v in read.tensors.items() if k not in ("keys", "packed", "idf")}
+        small = {
+            k: np.asarray(v, dtype=np.float64) for k, v in read.tensors.items() if k not in ("keys", "packed", "idf")
+        }
         idf = unpack_idf(read.tensors["idf"])
         return cls(read.tensors["keys"], idf, unpack(packed, small["scale"]), small, read.used)
+
+    def knows(self, sentence: str) -> bool:
+        """Whether any word of the sentence was seen often enough in training to count: the rest would be guessing."""
+        words = Counter(w for w in _tokens(sentence[:MAX_CHARACTERS]) if len(w) > 1 and w[0].isalpha())
+        return bool(np.isin(np.fromiter(_keyed("w", words), dtype=np.uint32), self.keys).any())
 
     def logits(self, sentence: str) -> NDArray[np.float64]:
         """Uncalibrated log-odds of each label (7,).

@@ -56,11 +56,10 @@ class SceneExpert:
         self.max_side = self._light_side = int(context.settings.get("max_side", self.max_side))
         self.lang = context.lang
         self.duration_s = context.clip.duration_s
-        self._places, self._no_place = open_finder(
-            context.settings.get("clip"), context.licence
-        )
+        self._places, self._no_place = open_finder(context)
         if self._places:
-            # A whole multiple: halved again for light and cuts, the frames are what they are without CLIP.
+            # A whole multiple: shrunk again for light and cuts, the frames of clips at least 640 pixels wide are what
+            # they are without CLIP; those of smaller clips may come a little smaller.
             self.max_side *= -(-self._places.model.size_px // self.max_side)
         return None
 
@@ -95,16 +94,15 @@ class SceneExpert:
             *self._people(people, whole, words),
             *(self._place(place, words) for place in places),
         )
-        return Observation(
-            self.name, self.modality, {"light": light}, evidence, {"shots": parts},
-            models=(self._places.model.used,) if self._places and self._places.looked_at else (),
-            notes=self._notes(people, len(parts)),
-        )  # fmt: skip
+        models = (self._places.model.used,) if self._places and self._places.looked_at else ()
+        notes = self._notes(people, len(parts))
+        return Observation(self.name, self.modality, {"light": light}, evidence, {"shots": parts}, models, notes)
 
     def _notes(self, people: People | None, shot_count: int) -> tuple[str, ...]:
-        seen = f"the place: CLIP looked at one frame in {self._places.looked_at} of {shot_count} shots" if self._places else ""
-        crowd = "" if people else "the number of people is unknown: no faces were looked for"
-        return tuple(note for note in (seen or self._no_place, crowd) if note)
+        notes = [self._no_place]
+        if self._places:
+            notes = [f"the place: CLIP looked at one frame in {self._places.looked_at} of {shot_count} shots"]
+        return (*notes, *(() if people else ("the number of people is unknown: no faces were looked for",)))
 
     def _setting(self, light: Track, whole: Span, cuts: list[Cut], people: People | None, words: Phrases) -> Evidence:
         luma, contrast = (float(light.column(name)[0].mean()) for name in ("luma_mean", "contrast"))

@@ -51,15 +51,15 @@ class PictureWords:
     used: ModelUsed
 
 
-def look_up(setting: str | None = None) -> tuple[Path | None, str]:
-    """The CLIP folder at hand, or None and the reason. `setting` is "auto", "none" or a folder's path.
+def look_up(setting: str | bool | None = None) -> tuple[Path | None, str]:
+    """The CLIP folder at hand, or None and the reason. `setting` is "auto", "none" (or YAML's `off`) or a folder's path.
 
     "auto" looks for `clip-vit-large-patch14` and then any `clip*` in each of the folders that `hero.models` searches.
     """
-    if setting == "none":
+    if setting in ("none", False):
         return None, "the setting clip=none switches CLIP off"
-    if setting and setting != "auto":
-        folders = [Path(setting).expanduser()]
+    if setting not in (None, True, "", "auto"):
+        folders = [Path(str(setting)).expanduser()]
     else:
         folders = [
             folder
@@ -132,6 +132,11 @@ def _load(folder: Path, prompts: tuple[str, ...], mtime_ns: int) -> PictureWords
 
     try:
         torch, hub = import_module("torch"), import_module("transformers")
+        strict: type[Exception] = import_module("huggingface_hub.errors").StrictDataclassError
+        _ = hub.CLIPModel  # imported only when named
+    except (ImportError, RuntimeError, AttributeError) as error:  # such as a torchvision that does not fit torch
+        raise WeightsError(f"torch and transformers cannot be used together ({error}); {CURE}") from error
+    try:
         with _quietly(hub):
             model, info = hub.CLIPModel.from_pretrained(
                 str(folder), local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
@@ -139,11 +144,19 @@ def _load(folder: Path, prompts: tuple[str, ...], mtime_ns: int) -> PictureWords
             tokenizer = hub.CLIPTokenizer.from_pretrained(str(folder), local_files_only=True)
             if info["missing_keys"]:  # they would be random numbers
                 raise ValueError(f"{WEIGHTS} lacks {len(info['missing_keys'])} tensors")
-            if len(tokenizer) > model.config.text_config.vocab_size:
-                raise ValueError(f"the tokenizer has {len(tokenizer)} words, the model {model.text_model.config.vocab_size}")
+            if len(tokenizer) > (known := model.config.text_config.vocab_size):
+                raise ValueError(f"the tokenizer has {len(tokenizer)} tokens, the model {known}")
             words = _embed(torch, model.eval(), tokenizer, prompts)
-    # A torchvision that does not fit torch makes the import of transformers fail with a RuntimeError.
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError) as error:
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        RuntimeError,
+        AttributeError,
+        SafetensorError,
+        strict,
+    ) as error:
         raise WeightsError(f"{folder} cannot be loaded as CLIP ({error}); {CURE}") from error
     with (folder / WEIGHTS).open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -202,9 +215,9 @@ def square(rgb: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
     height, width = rgb.shape[:2]
     short = min(height, width)
     rows, columns = (_cubic(side, int(size_px * side / short), size_px) for side in (height, width))  # (S, H), (S, W)
-    middle = np.einsum("yh,hwc->ywc", rows, rgb.astype(np.float32), optimize=True)
-    middle = np.einsum("xw,ywc->yxc", columns, middle, optimize=True)  # (S, S, 3)
-    return np.clip(np.rint(middle), 0, 255).astype(np.uint8)
+    # Rounded after each pass, as the processor does that CLIP's checkpoints were published with.
+    narrow = np.clip(np.rint(np.einsum("xw,hwc->hxc", columns, rgb.astype(np.float32), optimize=True)), 0, 255)
+    return np.clip(np.rint(np.einsum("yh,hxc->yxc", rows, narrow, optimize=True)), 0, 255).astype(np.uint8)  # (S, S, 3)
 
 
 @lru_cache(maxsize=8)

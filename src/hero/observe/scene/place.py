@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hero.media.clip import Frame
+    from hero.observe.expert import Context
     from hero.observe.scene.clip_model import PictureWords
     from hero.observe.scene.shots import Cut
     from hero.types import Span
 
 SHARE_MIN = 0.5
 SHOT_MIN_S = 1.0
-MAX_SHOTS = 64
+MAX_SHOTS = 16  # CLIP ViT-L/14 takes seconds per picture on a laptop
 PLAIN_LEVELS = 8.0  # spread of brightness (0-255) below which a picture shows no place
 PROMPT = "a photo taken {where}"
 UNNAMED = "the place is not put into words"
@@ -60,15 +61,16 @@ def place_words() -> tuple[Mapping[str, str], ...]:
     return tuple(yaml.safe_load(files("hero.observe.scene").joinpath("places.yaml").read_text("utf-8")))
 
 
-def open_finder(setting: str | None, licence: str) -> tuple[PlaceFinder | None, str]:
-    """A finder where CLIP is at hand and `licence` ("any" or "open") allows it; else None and the note that says why."""
-    folder, reason = clip_model.look_up(setting)
+def open_finder(context: Context) -> tuple[PlaceFinder | None, str]:
+    """A finder where CLIP is at hand and the licence wished for allows it; else None and the note that says why."""
+    folder, reason = clip_model.look_up(context.settings.get("clip"))
     if folder is None:
         return None, f"{UNNAMED}: {reason}"
-    if licence == "open" and not clip_model.commercial(clip_model.licence_of(folder)):
+    licence = clip_model.licence_of(folder)
+    if context.licence == "open" and not clip_model.commercial(licence):
         return None, (
-            f"{UNNAMED}: {folder} is under the licence '{clip_model.licence_of(folder)}' and --licence open leaves it "
-            "out; use OpenAI's CLIP (MIT), or --licence any"
+            f"{UNNAMED}: the licence of {folder} is '{licence}' and --licence open leaves it out; use OpenAI's CLIP "
+            "(MIT), or --licence any"
         )
     try:
         model = clip_model.load(folder, tuple(PROMPT.format(where=row["where"]) for row in place_words()))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hero.errors import ConfigError
 from hero.observe.windows import cut
 from hero.observe.words import recognize
 from hero.observe.words.tell import ESTIMATED, GIVEN, Teller
@@ -49,7 +50,10 @@ class WordsExpert:
             return None
         if context.clip.audio is None:
             return Absence(self.name, "no transcript, and the clip has no sound", "name a transcript")
-        if context.settings.get("recognizer", "auto") != "none":
+        wanted = context.settings.get("recognizer", "auto")
+        if wanted not in {"auto", "none"}:
+            raise ConfigError(f"words.recognizer is {wanted!r}; allowed: auto, none")
+        if wanted == "auto":
             self._recognizer = recognize.recognizer()
         if self._recognizer is None:
             return Absence(self.name, "no transcript, and no usable speech recogniser is at hand", CURE)

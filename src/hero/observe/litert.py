@@ -1,0 +1,43 @@
+"""TensorFlow Lite models on one thread of `ai-edge-litert`, without its greeting on the terminal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from hero.errors import WeightsError
+
+
+def load_interpreter(content: bytes, name: str) -> Any:
+    """An interpreter of a .tflite file's bytes with its tensors allocated.
+
+    Raises:
+        WeightsError: the runtime is missing, or refuses the file.
+    """
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise WeightsError("the runtime ai-edge-litert is not installed; pip install ai-edge-litert") from error
+    try:
+        with _quiet():
+            interpreter = Interpreter(model_content=content, num_threads=1)
+            interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise WeightsError(f"{name} cannot be run ({error}); put the published file in its place") from error
+    return interpreter
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Standard error closed for the moment: the runtime writes there past Python, and has no switch for it."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
