@@ -270,7 +270,7 @@ def test_ctrl_c_ends_at_once_and_says_so(tmp_path: Path) -> None:
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not out.exists() and running.poll() is None:
         time.sleep(0.02)
-    time.sleep(0.1)
+    time.sleep(1.0)  # past the loading of models, in the middle of the clip
     running.send_signal(signal.SIGINT)
     began_s = time.monotonic()
     _, err = running.communicate(timeout=60)

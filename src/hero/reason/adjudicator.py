@@ -50,7 +50,7 @@ class Adjudicator:
         steps = [_listed(case, say), _conflicts(case, say), _excluded(case, say, names, label)]
         return Verdict(
             emotion_caption=_caption(case, say, names, label, telling),
-            evidence_summary=_summary(telling),
+            evidence_summary=_summary(_different(telling)),
             reasoning_process=_join([*steps, [_conclusion(case, say, names, label, telling)]], lang),
             final_emotion=_emotion(label),
             confidence=round(float(case.posterior.max()), 4),
