@@ -9,7 +9,7 @@ import pytest
 
 from hero.labels import LABELS
 from hero.observe.face.action_units import AU_C, AU_R, presences
-from hero.observe.face.describe import PER_10_S, Scene, crowd, describe, visibility
+from hero.observe.face.describe import PER_10_S, Scene, describe, visibility
 from hero.observe.face.episodes import au_episodes, away_spans, blinks, talking_spans
 from hero.observe.face.gaze import COLUMNS as GAZE_COLUMNS
 from hero.observe.face.measure import MOUTH_COLUMNS, POSE_COLUMNS, Measured, energy
@@ -130,13 +130,11 @@ def test_gaze_away_is_relative_to_the_usual_direction() -> None:
     assert span.as_list() == [3.0, 4.0] and right == 30 and up == 0
 
 
-def test_visibility_and_crowd() -> None:
+def test_visibility() -> None:
     here, whole = scene(au_track(4)), Span(0, 4)
-    assert visibility(here, whole, 0.95) is None and crowd(here, 1, whole) is None
+    assert visibility(here, whole, 0.95) is None
     seen = visibility(here, whole, 0.44)
     assert seen is not None and "44 %" in seen.text
-    several = crowd(here, 3, whole)
-    assert several is not None and several.text == "3 faces are in view."
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

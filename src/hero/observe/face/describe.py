@@ -69,14 +69,6 @@ def visibility(scene: Scene, seen: Span, share: float) -> Evidence | None:
     return Evidence("face", scene.expert, "face_visible", text, brief, seen, 0.9, 0.2, {"visible_share": share})
 
 
-def crowd(scene: Scene, count: int, seen: Span) -> Evidence | None:
-    """That there are several faces."""
-    if count < 2:
-        return None
-    text, brief = scene.words.evidence("faces", count=count)
-    return Evidence("face", scene.expert, "faces", text, brief, seen, 0.85, 0.2, {"faces": count})
-
-
 def _units(scene: Scene) -> Iterator[Evidence]:
     talking = [*talking_spans(scene.face.tracks["mouth"]), *scene.speech]
     episodes = {n: au_episodes(scene.au, n, talking) for n in RELIABILITY[scene.backend]}

@@ -6,6 +6,7 @@ Legend: H, W frame; T frames.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,10 +14,10 @@ from numpy.typing import NDArray
 
 from hero.errors import WeightsError
 from hero.observe.expert import Context, Reads
-from hero.observe.face.describe import Scene, crowd, describe, visibility
+from hero.observe.face.describe import Scene, describe, visibility
 from hero.observe.face.measure import Measured, measure_face
 from hero.observe.face.record import FaceRecord
-from hero.phrases import phrases
+from hero.phrases import Phrases, phrases
 from hero.types import Absence, Evidence, LabelledSpan, Modality, ModelUsed, Observation, Span
 
 if TYPE_CHECKING:
@@ -110,11 +111,12 @@ class FaceExpert:
                   for person, face in enumerate(faces)]  # fmt: skip
         found = list(describe(scenes[0], duration_s))
         for scene in scenes[1:]:
-            found += sorted(describe(scene, duration_s), key=lambda ev: -ev.strength * ev.confidence)[:3]
+            strongest = sorted(describe(scene, duration_s), key=lambda ev: -ev.strength * ev.confidence)[:3]
+            found += [_of_another(ev, words) for ev in strongest]
         whole = Span(0.0, duration_s)
         share = float(np.mean(np.any([face.tracks["box"].mask[:, 0] for face in faces], axis=0)))
-        found += [ev for ev in (visibility(scenes[0], whole, share), crowd(scenes[0], len(faces), whole)) if ev]
-        return tuple(found)
+        seen = visibility(scenes[0], whole, share)
+        return (*found, seen) if seen else tuple(found)
 
     def _notes(self, faces: list[Measured]) -> tuple[str, ...]:
         what = (
@@ -127,6 +129,12 @@ class FaceExpert:
                 f"the face was readable for {faces[0].seen_s:.1f} s: its resting state is partly a population mean"
             )
         return tuple(notes)
+
+
+def _of_another(ev: Evidence, words: Phrases) -> Evidence:
+    """The same evidence, saying that it is not the subject's face."""
+    text, brief = (words.say("another", number=ev.person + 1, text=said) for said in (ev.text, ev.brief))
+    return replace(ev, text=text, brief=brief)
 
 
 def _visible(face: Measured) -> tuple[LabelledSpan, ...]:
