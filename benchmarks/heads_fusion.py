@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import csv
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -152,4 +153,4 @@ def bars_of(scores: dict, beside: dict, machine: dict) -> list[Bar]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
