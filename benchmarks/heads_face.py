@@ -44,6 +44,9 @@ BARS = {
 GROUPS: dict[str, tuple[ravdess.Group, ...]] = {"aus": ("aus",), "aus+mouth+acoustics": ("aus", "mouth", "acoustics")}
 Key = tuple[str, str]
 
+NAMES = {"shipped": "17 AUs", "acoustics": "acoustics", "aus+mouth+acoustics": "AUs + mouth + acoustics"}
+PROTOCOLS = {"unknown": "person unknown", "own": "own baseline"}
+
 
 def out_of_fold(path: Path) -> tuple[dict[Key, np.ndarray], np.ndarray]:
     """Posteriors (seeds, N, 8) of each feature set and protocol, and the true classes (N,)."""
@@ -120,11 +123,22 @@ def main() -> int:
         r = scores[key]
         low, high = r["interval"]
         bars.append(
-            Bar(f"{key[0]}, {key[1]}: weighted F1", r["weighted_f1"], bar, note=f"[{low:.3f}, {high:.3f}] aim {aim}")
+            Bar(
+                f"{NAMES[key[0]]}, {PROTOCOLS[key[1]]}: weighted F1",
+                r["weighted_f1"],
+                bar,
+                note=f"[{low:.3f}, {high:.3f}] aim {aim}",
+            )
         )
     for key, r in scores.items():
         bars.append(
-            Bar(f"{key[0]}, {key[1]}: ECE", r["ece"], r["ece_ceiling"], at_least=False, note=f"Brier {r['brier']:.3f}")
+            Bar(
+                f"{NAMES[key[0]]}, {PROTOCOLS[key[1]]}: ECE",
+                r["ece"],
+                r["ece_ceiling"],
+                at_least=False,
+                note=f"Brier {r['brier']:.3f}",
+            )
         )
     table = ravdess.feature_table(args.data)
     beside = {}
