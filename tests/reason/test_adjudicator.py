@@ -102,3 +102,11 @@ def test_quoted_speech_does_not_cut_a_sentence_from_its_citation() -> None:
 def test_same_case_same_verdict() -> None:
     judge = Adjudicator(ReasonerConfig())
     assert judge.conclude(masked_smile()) == judge.conclude(masked_smile())
+
+
+def test_a_long_clip_names_different_cues_and_counts_the_rest() -> None:
+    pauses = [evidence("voice", "pause", t, t + 0.1, brief="pause") for t in (0.1, 0.5, 0.9, 1.3, 1.7)]
+    slow = evidence("voice", "slow", 2.0, 2.5, brief="slow speech", strength=0.2)
+    made = case([*pauses, slow], {"voice": 1.0}, posterior(sad=0.6))
+    text = Adjudicator(ReasonerConfig()).conclude(made).reasoning_process
+    assert "pause (0.1-0.2, 0.5-0.6 s and 3 more); slow speech (2.0-2.5 s)" in text

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from hero.config import ReasonerConfig
 
 SENSES = ("face", "voice", "words")
-MAX_LISTED = 4  # pieces of evidence per modality in the first step
+MAX_LISTED = 4  # different cues per modality in the first step
+EACH = 2  # pieces of evidence of one kind that are named with their times
 MAX_SUMMARY = 6
 MAX_EXCLUDED = 3
 MIN_ALTERNATIVE = 0.05
@@ -100,16 +101,39 @@ def _different(evidence: Sequence[Evidence]) -> list[Evidence]:
 
 
 def _named(evidence: Sequence[Evidence], case: CaseFile, say: Phrases) -> str:
-    """Briefs with their times; the same brief is said once with all of its times. What lasts all clip has no time."""
+    """Briefs with their times; the same brief is said once with all of its times, and how often it came besides.
+
+    What lasts nearly all clip has no time.
+    """
     duration_s = float(case.timeline.clip["duration_s"])
-    times: dict[str, list[str]] = {}
+    said: dict[str, list[Evidence]] = {}
     for ev in evidence:
-        spans = times.setdefault(_clean(ev.brief), [])
-        if ev.span.duration_s < 0.9 * duration_s:
-            spans.append(f"{ev.span.start_s:.1f}-{ev.span.end_s:.1f}")
-    return say.say("and").join(
-        say.say("at", what=what, times=say.say("comma").join(spans)) if spans else what for what, spans in times.items()
-    )
+        said.setdefault(ev.brief, []).append(ev)
+    parts = []
+    for brief, group in said.items():
+        spans = [
+            f"{e.span.start_s:.1f}-{e.span.end_s:.1f}"
+            for e in sorted(group, key=_start)
+            if e.span.duration_s < 0.9 * duration_s
+        ]
+        besides = sum(e.brief == brief and e.person == group[0].person for e in case.evidence) - len(group)
+        what, times = _clean(brief), say.say("comma").join(spans)
+        key = "at" if besides <= 0 else "at_and_more"
+        parts.append(say.say(key, what=what, times=times, count=besides) if spans else what)
+    return say.say("and").join(parts)
+
+
+def _start(ev: Evidence) -> float:
+    return ev.span.start_s
+
+
+def _foremost(evidence: Sequence[Evidence], most: int) -> list[Evidence]:
+    """The first pieces of evidence, at most `most` different briefs with at most `EACH` of one brief."""
+    groups: dict[str, list[Evidence]] = {}
+    for ev in evidence:
+        if len(group := groups.setdefault(ev.brief, [])) < EACH:
+            group.append(ev)
+    return [ev for group in list(groups.values())[:most] for ev in group]
 
 
 def _sureness(say: Phrases, confidence: float, conflicts: Sequence[Conflict]) -> str:
@@ -126,7 +150,8 @@ def _listed(case: CaseFile, say: Phrases) -> list[str]:
     """Step 1: what each modality brought, the subject's strongest evidence first."""
     lines = []
     for modality in MODALITIES:
-        group = [ev for ev in case.evidence if ev.modality == modality and ev.person == 0][:MAX_LISTED]
+        own = [ev for ev in case.evidence if ev.modality == modality and ev.person == 0]
+        group = _foremost(own, MAX_LISTED)
         if group:
             what = _named(group, case, say)
             lines.append(say.say(f"listed_{modality}", what=what, cite=_cite(group)))
@@ -151,7 +176,7 @@ def _excluded(case: CaseFile, say: Phrases, names: Phrases, label: str) -> list[
     """Step 3: evidence that points elsewhere, with the reason it lost; and what is missing, with its zero weight."""
     lines = []
     against = sorted((ev for ev in case.evidence if ev.person == 0), key=lambda ev: leaning(ev, label))
-    for ev in [ev for ev in against if leaning(ev, label) < -0.05][:MAX_EXCLUDED]:
+    for ev in _different([ev for ev in against if leaning(ev, label) < -0.05])[:MAX_EXCLUDED]:
         why = _why(case, say, names, ev.modality)
         lines.append(say.say("excluded", what=_named([ev], case, say), why=why, cite=_cite([ev])))
     others = [ev for ev in case.evidence if ev.person != 0]
@@ -186,7 +211,8 @@ def _conclusion(case: CaseFile, say: Phrases, names: Phrases, label: str, tellin
     return say.say(
         "conclusion" if for_label else "conclusion_pattern",
         weights=weights, display=names.say(f"display_{label}"), best=float(case.posterior.max()),
-        second=names.say(LABELS[second]), second_best=float(case.posterior[second]), cite=_cite((for_label or telling)[:3]),
+        second=names.say(LABELS[second]), second_best=float(case.posterior[second]),
+        cite=_cite(_different(for_label or telling)[:3]),
     )  # fmt: skip
 
 
