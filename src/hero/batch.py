@@ -20,7 +20,7 @@ from hero.observe.expert import Context
 from hero.observe.stream import observe
 from hero.pipeline import Analysis, analyze
 from hero.report.write import FORMATS, file_stem, prepare, write
-from hero.show import Screen
+from hero.show import Outcome, Screen
 from hero.types import Baseline
 
 if TYPE_CHECKING:
@@ -52,17 +52,6 @@ class Job:
     as_json: bool = False
     media: bool = True
     offline: bool = False
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How one clip ended: its analysis's headline, or the error."""
-
-    path: Path
-    emotion: str | None = None
-    confidence: float = 0.0
-    abstained: bool = False
-    error: str | None = None
 
 
 def run(job: Job) -> int:

@@ -8,6 +8,7 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,6 @@ from rich.text import Text
 from hero.errors import OutputError
 
 if TYPE_CHECKING:
-    from hero.batch import Outcome
     from hero.pipeline import Analysis
     from hero.types import Absence
 
@@ -32,6 +32,17 @@ def plain(text: object) -> str:
     """A name as one harmless line: no control characters (a terminal obeys them), no bytes that are no text."""
     line = " ".join(str(text).split())
     return "".join("\ufffd" if unicodedata.category(letter) in {"Cc", "Cs"} else letter for letter in line)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one clip ended: its analysis's headline, or the error."""
+
+    path: Path
+    emotion: str | None = None
+    confidence: float = 0.0
+    abstained: bool = False
+    error: str | None = None
 
 
 class Screen:
