@@ -149,6 +149,10 @@ def verdict_panel(analysis: Analysis) -> Group:
     if table.row_count:
         parts.append(table)
     parts += [Text(line, style="dim") for line in absent_lines(case.timeline.absent)]
+    restricted = [model["name"] for model in analysis.provenance["models"] if not model["commercial"]]
+    if restricted:
+        line = f"weights for non-commercial use took part: {', '.join(restricted)} (--licence open leaves them out)"
+        parts.append(Text(line, style="dim"))
     support = analysis.support
     seconds = analysis.provenance["seconds"]
     parts.append(
