@@ -161,7 +161,7 @@ def test_folders_with_links_frames_and_hidden_files(clips: Path, tmp_path: Path)
     [
         ("face.fps=abc", "'abc'"), ("face.fps=0", "0.01 to 1000"), ("face.fps=-1", "0.01 to 1000"),
         ("face.fps=.nan", "nan"), ("face.fps=", "None"), ("face.max_side=0", "1 pixel"), ("motion.fps=yes", "True"),
-        ("face", "part.key=value"), ("face.speed=1", "no setting 'speed'"), ("nose.fps=1", "one of: face"),
+        ("face", "part.key=value"), ("face.speed=1", "no setting 'speed'"), ("nose.fps=1", "one of: voice, face"),
         ("face.fps=[", "face.fps=["), ("reasoner.abstain_below=abc", "abstain_below"), ("reasoner.name=x", "'x'"),
         ("integrate.conflict_above=x", "conflict_above"),
     ],

@@ -29,7 +29,7 @@ def test_override_reaches_the_expert() -> None:
     [
         ("face.speed=3", "no setting 'speed'; known: fps, max_side"),
         ("fps=3", "write part.key=value"),
-        ("ear.x=1", "one of: face"),
+        ("ear.x=1", "one of: voice, face"),
     ],
 )
 def test_wrong_override_names_the_allowed(override: str, message: str) -> None:

@@ -29,6 +29,16 @@ def test_no_conflict(cue: str, start_s: float) -> None:
     assert find_conflicts(line, {}, CONFIG, lang="en") == ()
 
 
+def test_cues_of_one_modality_add_up() -> None:
+    smile, low = evidence("face", "smile", 2.0, 2.6), evidence("voice", "pitch_flat", 1.8, 3.0)
+    slow = evidence("voice", "slow", 1.8, 3.0)
+    (one,) = find_conflicts(timeline([smile, low]), {}, CONFIG, lang="en")
+    (two,) = find_conflicts(timeline([smile, low, slow]), {}, CONFIG, lang="en")
+    assert len(two.between) == 3
+    assert one.score < two.score < 1
+    assert "smile, and pitch flat; slow" in two.text
+
+
 def test_weaker_evidence_scores_lower() -> None:
     def score(strength: float) -> float:
         line = timeline([evidence("face", "smile", strength=strength), evidence("voice", "pitch_low")])

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 NEAR_S = 0.5  # cues of two modalities meet when they lie this close
 MAX_CONFLICTS = 6
+LEAST_VALENCE = 0.3  # of a cue that can be contradicted
+MAX_WITNESSES = 3
 ALONE = {
     "smile_without_cheeks": "smile",
     "lips_mismatch": "mismatch",
@@ -48,31 +50,40 @@ def find_conflicts(
 
 
 def _opposed_cues(timeline: Timeline, lang: str) -> Iterator[Conflict]:
-    """A cue with clear valence in one modality over one with the opposite valence or a deflated arousal in another."""
+    """A positive cue (a smile) that another modality contradicts at the same time: negative or deflated cues there.
+
+    Several cues of that modality add up as independent witnesses do: 1 - prod(1 - score).
+    """
     words = phrases("conflict", lang)
-    cues = [ev for ev in timeline.evidence if ev.person == 0 and ev.cue and _affect(ev) != (0.0, 0.0)]
-    for first, second in combinations(cues, 2):
-        if first.modality == second.modality or not _meet(first.span, second.span):
+    cues = [ev for ev in timeline.evidence if ev.person == 0]
+    for first in cues:
+        if meaning_of(first).valence < LEAST_VALENCE:
             continue
-        clash = _clash(first, second)
-        if clash <= 0:
-            continue
-        score = clash * float(np.sqrt(first.strength * second.strength * first.confidence * second.confidence))
-        text = words.say("opposed", first=first.brief, second=second.brief, at=_meeting_s(first.span, second.span))
-        yield Conflict((first.id, second.id), "opposed cues", min(1.0, score), text, _union(first.span, second.span))
+        others: dict[str, list[tuple[Evidence, float]]] = {}
+        for ev in cues:
+            if ev.modality != first.modality and _meet(first.span, ev.span) and (score := _clash(first, ev)) > 0:
+                others.setdefault(ev.modality, []).append((ev, score))
+        for group in others.values():
+            group.sort(key=lambda pair: -pair[1])
+            against = [ev for ev, _ in group[:MAX_WITNESSES]]
+            score = 1.0 - float(np.prod([1 - score for _, score in group[:MAX_WITNESSES]]))
+            said = words.say("join").join(dict.fromkeys(ev.brief for ev in against))
+            text = words.say(
+                "opposed", first=first.brief, second=said, at=max(first.span.start_s, against[0].span.start_s)
+            )
+            ids = (first.id, *(ev.id for ev in against))
+            span = Span(
+                min(ev.span.start_s for ev in (first, *against)), max(ev.span.end_s for ev in (first, *against))
+            )
+            yield Conflict(ids, "opposed cues", score, text, span)
 
 
-def _affect(ev: Evidence) -> tuple[float, float]:
-    meaning = meaning_of(ev)
-    return meaning.valence, meaning.arousal
-
-
-def _clash(first: Evidence, second: Evidence) -> float:
-    """How far two cues contradict each other: opposite valence, or a positive cue with lowered arousal elsewhere."""
-    (valence_1, arousal_1), (valence_2, arousal_2) = _affect(first), _affect(second)
-    opposite = max(0.0, -valence_1 * valence_2) ** 0.5
-    flat = max(max(0.0, valence_1) * max(0.0, -arousal_2), max(0.0, valence_2) * max(0.0, -arousal_1)) ** 0.5
-    return max(opposite, flat)
+def _clash(positive: Evidence, other: Evidence) -> float:
+    """How far a cue contradicts a positive one, in [0, 1]: by negative valence or lowered arousal, strength and trust."""
+    valence, meaning = meaning_of(positive).valence, meaning_of(other)
+    against = max(0.0, -meaning.valence, -meaning.arousal)
+    trust = positive.strength * other.strength * positive.confidence * other.confidence
+    return float(np.sqrt(valence * against * trust))
 
 
 def _single_cues(timeline: Timeline, lang: str) -> Iterator[Conflict]:
@@ -120,10 +131,6 @@ def _most_telling(timeline: Timeline, modality: str, label: str) -> Evidence | N
 
 def _meet(first: Span, second: Span) -> bool:
     return first.start_s - NEAR_S < second.end_s and second.start_s - NEAR_S < first.end_s
-
-
-def _meeting_s(first: Span, second: Span) -> float:
-    return max(first.start_s, second.start_s)
 
 
 def _union(first: Span, second: Span) -> Span:
