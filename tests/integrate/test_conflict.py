@@ -39,6 +39,11 @@ def test_cues_of_one_modality_add_up() -> None:
     assert "smile, and pitch flat; slow" in two.text
 
 
+def test_a_still_body_does_not_contradict_a_smile() -> None:
+    line = timeline([evidence("face", "smile", 2.0, 2.6), evidence("motion", "body_still", 0.0, 4.0, strength=1.0)])
+    assert find_conflicts(line, {}, IntegrateConfig(conflict_above=0.01), lang="en") == ()
+
+
 def test_weaker_evidence_scores_lower() -> None:
     def score(strength: float) -> float:
         line = timeline([evidence("face", "smile", strength=strength), evidence("voice", "pitch_low")])

@@ -110,3 +110,15 @@ def test_a_long_clip_names_different_cues_and_counts_the_rest() -> None:
     made = case([*pauses, slow], {"voice": 1.0}, posterior(sad=0.6))
     text = Adjudicator(ReasonerConfig()).conclude(made).reasoning_process
     assert "pause (0.1-0.2, 0.5-0.6 s and 3 more); slow speech (2.0-2.5 s)" in text
+
+
+def test_the_longest_evidence_still_fits_the_schema() -> None:
+    long = "x" * 90
+    spans = [(t / 10, t / 10 + 0.1) for t in range(12)]
+    modalities = ("face", "voice", "words", "motion", "scene", "synergy")
+    found = [evidence(m, f"{m}{n}", *s, brief=f"{long}{m}{n // 2}") for m in modalities for n, s in enumerate(spans)]
+    made = case(found, {"face": 0.4, "voice": 0.3, "words": 0.3}, posterior(sad=0.6))
+    ids = tuple(ev.id for ev in made.evidence[:4])
+    clashes = [Conflict(ids, "opposed cues", 0.9, f"{long}; {long}; {long}; {long}", Span(0, 4))] * 6
+    whole = case(found, made.weights, posterior(sad=0.6), conflicts=clashes)
+    assert len(Adjudicator(ReasonerConfig()).conclude(whole).reasoning_process) > 5000

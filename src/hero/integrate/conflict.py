@@ -28,6 +28,7 @@ NEAR_S = 0.5  # cues of two modalities meet when they lie this close
 MAX_CONFLICTS = 6
 LEAST_VALENCE = 0.3  # of a cue that can be contradicted
 MAX_WITNESSES = 3
+EXPRESSIVE = ("face", "voice", "words")  # a still body or a dark room does not contradict a smile
 ALONE = {
     "smile_without_cheeks": "smile",
     "lips_mismatch": "mismatch",
@@ -55,7 +56,7 @@ def _opposed_cues(timeline: Timeline, lang: str) -> Iterator[Conflict]:
     Several cues of that modality add up as independent witnesses do: 1 - prod(1 - score).
     """
     words = phrases("conflict", lang)
-    cues = [ev for ev in timeline.evidence if ev.person == 0]
+    cues = [ev for ev in timeline.evidence if ev.person == 0 and ev.modality in EXPRESSIVE]
     for first in cues:
         if meaning_of(first).valence < LEAST_VALENCE:
             continue

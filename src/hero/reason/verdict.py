@@ -34,9 +34,9 @@ class SummaryItem(_Strict):
 class Verdict(_Strict):
     """What a reasoner concludes about a clip; an abstention has no `final_emotion` and says why."""
 
-    emotion_caption: str = Field(min_length=1, max_length=1200)
+    emotion_caption: str = Field(min_length=1, max_length=2000)
     evidence_summary: tuple[SummaryItem, ...]
-    reasoning_process: str = Field(min_length=1, max_length=6000)
+    reasoning_process: str = Field(min_length=1, max_length=20_000)
     final_emotion: Emotion | None
     confidence: float = Field(ge=0, le=1)
     abstained: bool = False
