@@ -28,8 +28,8 @@ from road_commands import (
 )
 
 import hero
-from hero.batch import distinct, expand, is_frame_folder
 from hero.cli import main
+from hero.clips import distinct, expand, is_frame_folder
 from hero.errors import ConfigError, OutputError
 from hero.report.write import prepare
 from hero.show import common_folder

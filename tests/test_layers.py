@@ -20,11 +20,27 @@ FOUNDATION = {
     "weights",
     "models",
     "fetching",
+    "third_party",
+    "checkpoints",
+    "checkpoint_folder",
+    "hashes",
+    "hub",
     "phrases",
     "presets",
 }
 CHAIN = ["media", "observe", "integrate", "reason", "ground", "report"]
-TOP = {"pipeline", "batch", "show", "cli", "__init__", "__main__"}  # run the chain and face the user
+TOP = {
+    "pipeline",
+    "batch",
+    "clips",
+    "extract",
+    "doctor",
+    "inventory",
+    "show",
+    "cli",
+    "__init__",
+    "__main__",
+}  # run the chain and face the user
 BESIDE = {"memory", "live", "train", "data", "evaluate", "serve"}
 HEAVY = ("torch", "transformers", "av", "cv2", "ai_edge_litert", "onnxruntime", "scipy")
 # Files of a stage that face the whole result, typed only: they may name pipeline under TYPE_CHECKING.

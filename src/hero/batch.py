@@ -1,25 +1,24 @@
-"""Many clips through the one path: expand folders, fetch what is missing, write results, list what failed, go on."""
+"""Many clips through the one path: fetch what is missing, write results, list what failed, go on."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from hero.clips import distinct, expand, stems
 from hero.config import Preset, load_preset
-from hero.errors import HeroError, InputError, UsageError, WeightsError
+from hero.errors import HeroError, UsageError, WeightsError
 from hero.media.clip import Clip
-from hero.media.folder import PICTURES, SETTINGS, SOUNDS
 from hero.models import fetch, find
 from hero.observe.baseline import summarise, write_baseline
 from hero.observe.expert import Context
 from hero.observe.stream import observe
 from hero.pipeline import Analysis, analyze
-from hero.report.write import FORMATS, file_stem, prepare, write
+from hero.report.write import FORMATS, prepare, write
 from hero.show import Outcome, Screen
 from hero.types import Baseline
 
@@ -31,9 +30,6 @@ Lang = Literal["en", "zh"]
 DEFAULT_OUT = Path("hero-report")
 VERDICT, FAILED, ABSTAINED = 0, 3, 4
 FETCHED = ("face_landmarker",)
-VIDEO = frozenset({".mp4", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".avi", ".m4v"})
-EXTENSIONS = VIDEO | SOUNDS
-_LISTED = ", ".join(sorted(EXTENSIONS))
 
 
 @dataclass(frozen=True)
@@ -72,15 +68,15 @@ def run(job: Job) -> int:
     screen = Screen(as_json=job.as_json)
     if not job.offline and "face" in preset.experts:
         fetch_models(quiet=True, console=screen.console)
-    stems = _stems(clips)
+    names = stems(clips)
     if len(clips) == 1:
-        outcome = _one(clips[0], job, preset, formats, screen, stem=stems[clips[0]])
+        outcome = _one(clips[0], job, preset, formats, screen, stem=names[clips[0]])
         return ABSTAINED if outcome.abstained else VERDICT
     outcomes: list[Outcome] = []
     try:
         for number, path in enumerate(clips, 1):
             screen.heading(number, len(clips), path)
-            outcomes.append(_attempt(path, job, preset, formats, screen, stem=stems[path]))
+            outcomes.append(_attempt(path, job, preset, formats, screen, stem=names[path]))
     finally:
         if outcomes:
             screen.summary(outcomes)  # also of a batch that was interrupted or found its folder full
@@ -127,64 +123,6 @@ def wanted_formats(job: Job) -> tuple[str, ...]:
     return asked or (("html", "json") if job.out else ())
 
 
-def distinct(paths: Iterable[Path]) -> list[Path]:
-    """The paths in their order, each file once however it was spelled (a link keeps its own name)."""
-    first: dict[Path, Path] = {}
-    for path in paths:
-        first.setdefault(path.parent.resolve() / path.name, path)
-    return list(first.values())
-
-
-def expand(paths: tuple[Path, ...]) -> Iterator[Path]:
-    """Files as they are, a folder of frames as one clip, any other folder as the clips in it, at any depth.
-
-    Links to folders are not followed, and hidden files are not looked at, so that no clip comes twice or by accident.
-
-    Raises:
-        InputError: a path does not exist or cannot be looked into, or a folder holds no clips.
-    """
-    for path in paths:
-        try:
-            if not path.is_dir():
-                path.stat()
-                yield path
-                continue
-            inside = [path] if is_frame_folder(path) else list(_inside(path))
-        except FileNotFoundError as error:
-            raise InputError(f"'{path}' does not exist; give a clip ({_LISTED}) or a folder") from error
-        except OSError as error:
-            raise InputError(
-                f"'{path}' cannot be looked at ({error.strerror}); give a clip ({_LISTED}) or a folder that may be read"
-            ) from error
-        if not inside:
-            raise InputError(f"folder '{path}' holds no clips; allowed are {_LISTED}, or frames with a wav")
-        yield from inside
-
-
-def _inside(folder: Path) -> Iterator[Path]:
-    """The clips of a folder and of the folders in it, sorted by path."""
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
-            continue
-        if path.is_dir():
-            if not path.is_symlink():
-                yield from [path] if is_frame_folder(path) else _inside(path)
-        elif path.is_file() and path.suffix.lower() in EXTENSIONS:
-            yield path
-
-
-def is_frame_folder(folder: Path) -> bool:
-    """A folder is one clip when it holds pictures and no videos (or says so in its frames.yaml).
-
-    Several sounds beside fewer pictures are a folder of recordings with a cover.
-    """
-    if (folder / SETTINGS).is_file():
-        return True
-    suffixes = Counter(path.suffix.lower() for path in folder.iterdir() if path.is_file())
-    pictures, sounds = (sum(suffixes[s] for s in kind) for kind in (PICTURES, SOUNDS))
-    return pictures > 0 and not suffixes.keys() & VIDEO and (sounds <= 1 or pictures > sounds)
-
-
 def fetch_models(*, quiet: bool, console: Console | None = None) -> None:
     """Fetch what is missing, with a progress bar; quietly go on without when there is no network.
 
@@ -212,11 +150,82 @@ def fetch_models(*, quiet: bool, console: Console | None = None) -> None:
             Screen(as_json=False).console.print(f"{name}: {path.name} is at hand", highlight=False)
 
 
-def print_models() -> None:
-    """Third-party and packaged weights, on stdout."""
+def fetch_named(names: Sequence[str], preset: str | None) -> None:
+    """Fetch weights by name, or all that a preset's experts name; each is hash-checked, and what is there stays.
+
+    Raises:
+        UsageError: no weights have that name, or no preset.
+        WeightsError: something could not be fetched; what was named before it is at hand.
+    """
+    from hero import checkpoints, hub, models
+    from hero.show import fetching
+
+    screen = Screen(as_json=False)
+    wanted = list(names)
+    if preset:
+        experts = load_preset(preset).experts
+        wanted += FETCHED if "face" in experts else ()
+        asked = [name for settings in experts.values() for name in checkpoints.named_in(settings)]
+        wanted += [name for name in asked if "/" not in name]  # a folder is where it is
+    for name in dict.fromkeys(wanted):
+        third_party = name in models.entries()
+        folder: Path
+        with fetching(name) as progress:
+            if third_party:
+                folder = fetch(name, progress=progress)
+            else:
+                folder = hub.fetch(name, progress=progress, build=_build_random).folder
+        screen.console.print(f"{name}: {folder} is at hand", markup=False, highlight=False, soft_wrap=True)
+
+
+def _build_random(name: str, folder: Path) -> None:
+    """Make one of the random checkpoints of the preset `tiny`."""
+    from hero.observe.encoders import tiny
+
+    tiny.build(name, folder)
+
+
+def pack_models(folder: Path, names: Sequence[str]) -> list[Path]:
+    """Copy all third-party files at hand, and the named checkpoints, into a folder for machines without network.
+
+    Raises:
+        UsageError: no checkpoint has that name, or the folder cannot be written.
+        WeightsError: nothing is at hand to pack, or something is damaged.
+    """
+    from hero import checkpoints, models
+
+    third_party = [entry.name for entry in models.entries().values() if find(entry.name)]
+    packed = [] if names and not third_party else list(models.pack(folder))
+    return packed + [checkpoints.pack(name, folder) for name in names if name not in models.entries()]
+
+
+def print_models(*, as_json: bool = False) -> None:
+    """All weights, on stdout."""
+    from hero.inventory import items
     from hero.show import models_list
 
-    Screen(as_json=False).out.print(models_list())
+    screen = Screen(as_json=as_json)
+    if as_json:
+        print(json.dumps([item.as_json() for item in items()], indent=1))
+    else:
+        screen.out.print(models_list(items()))
+
+
+def examine(preset: str | None, *, as_json: bool, strict: bool) -> int:
+    """Print what runs on this machine; returns the exit code: 3 where a preset cannot run (`strict`: not whole).
+
+    Raises:
+        ConfigError: no preset has that name.
+    """
+    from hero import doctor
+    from hero.show import doctor_report
+
+    health = doctor.examine(preset)
+    if as_json:
+        print(json.dumps(health.as_json(), indent=1))
+    else:
+        Screen(as_json=False).out.print(doctor_report(health))
+    return VERDICT if (health.complete if strict and preset else health.runs) else FAILED
 
 
 def _attempt(path: Path, job: Job, preset: Preset, formats: tuple[str, ...], screen: Screen, *, stem: str) -> Outcome:
@@ -251,18 +260,3 @@ def _one(path: Path, job: Job, preset: Preset, formats: tuple[str, ...], screen:
 
 def _write(analysis: Analysis, job: Job, formats: tuple[str, ...], stem: str) -> list[Path]:
     return write(analysis, job.out or DEFAULT_OUT, stem, formats, media=job.media) if formats else []
-
-
-def _stems(clips: list[Path]) -> dict[Path, str]:
-    """Names for the result files: the clip's stem, with its parents and suffix where two clips would share it."""
-    shared = Counter(file_stem(path.stem).lower() for path in clips)
-    names: dict[Path, str] = {}
-    taken: set[str] = set()
-    for path in clips:
-        alone = shared[file_stem(path.stem).lower()] == 1
-        name = file_stem(path.stem if alone else "-".join([*path.parts[-2:-1], path.name]))
-        while name.lower() in taken:
-            name += "_"
-        taken.add(name.lower())
-        names[path] = name
-    return names

@@ -40,6 +40,20 @@ class Licence(StrEnum):
     open = "open"
 
 
+class Engine(StrEnum):
+    """Who does the work of many clips."""
+
+    local = "local"
+    ray = "ray"
+
+
+class Layout(StrEnum):
+    """How the observations of many clips are laid out."""
+
+    files = "files"
+    webdataset = "webdataset"
+
+
 def _named(text: str) -> Path:
     """The path; an empty one (an unset shell variable) would mean the current folder and everything below it."""
     if not text:
@@ -118,6 +132,72 @@ def baseline(
     raise typer.Exit(run_baseline(job, out))
 
 
+@app.command(
+    epilog="Examples: `hero observe clips/ --out features` · `hero observe clips.csv --preset hero --out features "
+    "--transcripts srt/` · `hero observe shard-0.tar --out features --to webdataset` · "
+    "`hero observe clips/ --out features --engine ray --workers 8`. Run it again to go on after an interruption."
+)
+def observe(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            parser=_named,
+            metavar="PATH",
+            help="Clips, folders of clips, manifests (.csv, .tsv, .jsonl with path[,id][,transcript]) or WebDataset "
+            "shards (.tar).",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for a file per clip, table.csv, failed.csv and run.json.")],
+    preset: Annotated[str, typer.Option(help="A shipped preset or a YAML file.")] = "hero",
+    settings: Annotated[list[str] | None, typer.Option("--set", help="part.key=value, e.g. face.fps=10.")] = None,
+    transcripts: Annotated[
+        Path | None, typer.Option(help="Folder with what is said in each clip: <stem>.srt, .vtt, .json or .txt.")
+    ] = None,
+    lang: Annotated[Lang, typer.Option(help="Language of the evidence.")] = Lang.en,
+    licence: Annotated[
+        Licence, typer.Option(help="open leaves out weights trained on non-commercial data.")
+    ] = Licence.any,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Clips at once (default: cores, at least 2); with ray, processes.")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Where observations are kept (default: ~/.cache/hero/observations).")
+    ] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep no observations beside the results.")] = False,
+    engine: Annotated[Engine, typer.Option(help="local, or ray for a cluster.")] = Engine.local,
+    ray_address: Annotated[
+        str | None, typer.Option(help="Address of a Ray cluster whose machines see the same folders.")
+    ] = None,
+    to: Annotated[Layout, typer.Option(help="webdataset adds shards to the files, in DIR/shards.")] = Layout.files,
+    offline: Annotated[bool, typer.Option(help="Do not fetch missing face models.")] = False,
+) -> None:
+    """Write features and evidence of many clips, once each: a file per clip and a table over all."""
+    from hero.extract.run import Job, run
+    from hero.observe.cache import default_folder
+
+    job = Job(
+        paths=tuple(paths),
+        out=out,
+        preset=preset,
+        overrides=tuple(settings or ()),
+        lang=lang.value,
+        licence=licence.value,
+        transcripts=transcripts,
+        cache=None if no_cache else cache or default_folder(),
+        workers=workers,
+        engine=engine.value,
+        ray_address=ray_address,
+        to=to.value,
+        offline=offline,
+    )
+    try:
+        code = run(job)
+    except KeyboardInterrupt:
+        print("hero: interrupted; every file that was written is whole, run it again to go on", file=sys.stderr)
+        code = INTERRUPTED
+    raise typer.Exit(code)
+
+
 @app.command(epilog="Example: `hero schema > verdict.schema.json`")
 def schema() -> None:
     """Print the JSON Schema of a verdict."""
@@ -128,32 +208,68 @@ def schema() -> None:
     typer.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
 
 
-@models_app.callback(invoke_without_command=True)
-def models(context: typer.Context) -> None:
-    """List weights: where they are, their licences, and whether commercial use is allowed."""
+@models_app.callback(
+    invoke_without_command=True,
+    epilog="Examples: `hero models` · `hero models fetch --preset hero` · `hero models --json`",
+)
+def models(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON, and nothing else.")] = False,
+) -> None:
+    """List weights: what they are, sizes, licences, whether commercial use is allowed, and where or how to get them."""
     if context.invoked_subcommand is None:
         from hero.batch import print_models
 
-        print_models()
-
-
-@models_app.command(epilog="Example: `hero models fetch`")
-def fetch() -> None:
-    """Fetch what the embedded preset needs (a few MB, hash-checked), once; nothing is fetched that is already there."""
-    from hero.batch import fetch_models
-
-    fetch_models(quiet=False)
+        print_models(as_json=as_json)
 
 
 @models_app.command(
-    epilog="Example: `hero models pack usb/models`, then `HERO_MODELS=usb/models hero analyze clip.mp4`"
+    epilog="Examples: `hero models fetch` · `hero models fetch whisper-small wavlm-large` · "
+    "`hero models fetch --preset hero`"
 )
-def pack(folder: Annotated[Path, typer.Argument(help="Where to put the copies.")]) -> None:
-    """Copy all fetched weights into a folder for machines without network."""
-    from hero.models import pack as pack_models
+def fetch(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Names that `hero models` lists (default: face models)."),
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="All checkpoints that a preset's experts name.")] = None,
+) -> None:
+    """Fetch weights once, hash-checked: what the embedded preset needs (a few MB), or what is named (up to GB)."""
+    from hero.batch import fetch_models, fetch_named
 
-    for path in pack_models(folder):
+    if names or preset:
+        fetch_named(names or (), preset)
+    else:
+        fetch_models(quiet=False)
+
+
+@models_app.command(
+    epilog="Examples: `hero models pack usb/models`, then `HERO_MODELS=usb/models hero analyze clip.mp4` · "
+    "`hero models pack usb/models whisper-small`"
+)
+def pack(
+    folder: Annotated[Path, typer.Argument(help="Where to put the copies.")],
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Checkpoints at hand to copy as well.")
+    ] = None,
+) -> None:
+    """Copy fetched weights into a folder for machines without network; checkpoints (large) only when they are named."""
+    from hero.batch import pack_models
+
+    for path in pack_models(folder, names or ()):
         typer.echo(path)
+
+
+@app.command(epilog="Examples: `hero doctor` · `hero doctor --preset hero --strict` · `hero doctor --json`")
+def doctor(
+    preset: Annotated[str | None, typer.Option(help="Look at this preset only: a shipped one or a YAML file.")] = None,
+    strict: Annotated[bool, typer.Option(help="Exit with 3 if any expert of --preset lacks something.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, and nothing else.")] = False,
+) -> None:
+    """Say what runs on this machine and what is missing, expert by expert, with the cures; nothing is fetched."""
+    from hero.batch import examine
+
+    raise typer.Exit(examine(preset, as_json=as_json, strict=strict))
 
 
 def _version(show: bool) -> None:

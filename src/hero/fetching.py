@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from hero.errors import WeightsError
 
 if TYPE_CHECKING:
-    from hero.models import Entry, Progress, WeightsFile
+    from hero.third_party import Entry, Progress, WeightsFile
 
 CHUNK_BYTES = 1 << 18
 PIP_TIMEOUT_S = 600.0

@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -20,44 +20,7 @@ from types import MappingProxyType
 from typing import Any
 
 from hero.errors import OutputError, UsageError, WeightsError
-from hero.types import ModelUsed
-
-Progress = Callable[[int, int | None], None]
-"""Called with the bytes done and the bytes in all (None where the source does not say)."""
-
-
-@dataclass(frozen=True)
-class WeightsFile:
-    """One file of an entry; `member` is its path inside the wheel it comes from, empty for a plain download."""
-
-    file: str
-    size_bytes: int
-    sha256: str
-    member: str = ""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One set of third-party weights; the first of `files` is the main one, the others lie beside it."""
-
-    name: str
-    what: str
-    licence: str
-    commercial: bool
-    files: tuple[WeightsFile, ...]
-    source: Mapping[str, str]
-    otherwise: str
-    obtain: str
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of all files together."""
-        return sum(part.size_bytes for part in self.files)
-
-    @property
-    def used(self) -> ModelUsed:
-        """The entry for a verdict's provenance."""
-        return ModelUsed(self.name, self.files[0].sha256, self.licence, self.commercial)
+from hero.third_party import Entry, Progress, WeightsFile
 
 
 @dataclass(frozen=True)

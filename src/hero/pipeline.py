@@ -111,7 +111,7 @@ def _provenance(
     used: dict[str, ModelUsed] = {m.name: m for obs in timeline.observations.values() for m in obs.models}
     used |= {m.name: m for m in case.models}
     restricted = [m.name for m in used.values() if not m.commercial]
-    notes = [note for obs in timeline.observations.values() for note in obs.notes]
+    notes = list(dict.fromkeys(note for obs in timeline.observations.values() for note in obs.notes))
     if context.baseline and context.baseline.count:
         notes.append(f"judged against the person's own baseline of {context.baseline.count} clips")
     if restricted:

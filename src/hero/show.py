@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +22,13 @@ from rich.text import Text
 from hero.errors import OutputError
 
 if TYPE_CHECKING:
+    from hero.doctor import Health, How
+    from hero.inventory import Item
     from hero.pipeline import Analysis
     from hero.types import Absence
 
 SHOWN_EVIDENCE = 8
+STYLES = {"runs": "green", "partly": "yellow", "absent": "red"}
 
 
 def plain(text: object) -> str:
@@ -173,26 +176,81 @@ def absent_lines(absent: Sequence[Absence]) -> list[str]:
     return lines
 
 
-def models_list() -> Group:
-    """Third-party and packaged weights: what they are, size, licence, whether commercial use is allowed, and where."""
-    from hero.models import entries, table
-    from hero.weights import packaged, path_of, read_card
+def models_list(items: Iterable[Item]) -> Group:
+    """Weights: what they are, size, licence, whether commercial use is allowed, and where or how to get them.
 
-    lines = []
-    for row in table():
-        entry = entries()[row.name]
-        where = str(row.where) if row.where else f"not at hand: {entry.obtain or 'run hero models fetch'}"
-        lines.append(_weights(row.name, row.what, row.size_bytes, row.licence, entry.commercial, where))
-    for name in packaged():
-        card, size = read_card(name), path_of(name).stat().st_size
-        what = f"trained on {card['data']}"
-        lines.append(_weights(name, what, size, str(card["licence"]), bool(card["commercial"]), "in the package"))
-    return Group(*lines)
+    Checkpoints come as a table, under what they serve; `hero models --json` says more of each.
+    """
+    lines: list[Text | Table] = []
+    table = Table("name", "download", "licence", "commercial", "preset", box=None, pad_edge=False)
+    for column in table.columns:
+        column.no_wrap = True
+    table.add_column("where", overflow="fold")
+    serves = ""
+    for item in items:
+        if item.use:
+            if item.use != serves:
+                table.add_row(Text(item.use, style="bold"))
+                serves = item.use
+            cells = (
+                item.name,
+                _size(item),
+                item.licence,
+                "yes" if item.commercial else "no",
+                item.preset,
+                _where(item),
+            )
+            table.add_row(*(escape(plain(cell)) for cell in cells))
+            continue
+        use = "commercial use allowed" if item.commercial else "non-commercial use only"
+        facts = f"\n  {_size(item)} · {item.licence} · {use} · {item.where or f'not at hand: {item.obtain}'}"
+        lines.append(Text.assemble((item.name, "bold"), f"  {item.what}", facts))
+    title = Text("\ncheckpoints: hero models fetch NAME, or those of a preset with --preset hero", style="bold")
+    return Group(*lines, title, table)
 
 
-def _weights(name: str, what: str, size_bytes: int, licence: str, commercial: bool, where: str) -> Text:
-    use = "commercial use allowed" if commercial else "non-commercial use only"
-    return Text.assemble((name, "bold"), f"  {what}\n  {size_bytes / 1e6:.2f} MB · {licence} · {use} · {where}")
+def _where(item: Item) -> str:
+    """The folder of a checkpoint ("here": in the user's cache), how to get it, or what is wrong with it."""
+    from hero.models import cache_folder
+
+    if item.where:
+        return "here" if Path(item.where).parent == cache_folder() else item.where
+    if not item.obtain.startswith("run hero models fetch"):
+        return item.obtain
+    return "to make" if item.group == "made here" else "to fetch"
+
+
+def _size(item: Item) -> str:
+    if item.size_bytes >= 1e9:
+        return f"{item.size_bytes / 1e9:.2f} GB"
+    return f"{item.size_bytes / 1e6:.0f} MB" if item.size_bytes >= 1e8 else f"{item.size_bytes / 1e6:.2f} MB"
+
+
+def doctor_report(health: Health) -> Group:
+    """The machine, its libraries, and how each expert of each preset fares, with the cures."""
+    machine = health.machine
+    memory = f"{machine['memory_bytes'] / 2**30:.1f} GiB memory" if machine["memory_bytes"] else "memory unknown"
+    free = f"{machine['cache_free_bytes'] / 1e9:.1f} GB free for {plain(machine['cache_folder'])}"
+    facts = f"Python {machine['python']} · {machine['system']} · {machine['cores']} cores · {memory} · {free}"
+    parts = Table("here", "part", "", box=None, pad_edge=False, show_header=False)
+    for part in health.parts:
+        told = f"{part.detail}{'; ' + part.cure if part.cure else ''}"
+        parts.add_row(_marked("runs" if part.here else "absent"), part.name, escape(plain(told)))
+    shown: list[Text | Table] = [Text(facts), parts]
+    for name, states in health.presets.items():
+        runs = sum(state.how != "absent" for state in states)
+        shown.append(Text(f"\npreset {plain(name)}: {runs} of {len(states)} experts run", style="bold"))
+        table = Table("how", "expert", "", box=None, pad_edge=False, show_header=False)
+        for state in states:
+            told = f"{state.reason}{'; ' + state.cure if state.cure else ''}"
+            table.add_row(_marked(state.how), state.expert, escape(plain(told)))
+        shown.append(table)
+    return Group(*shown)
+
+
+def _marked(how: How) -> Text:
+    """The state as a coloured word."""
+    return Text({"runs": "yes", "partly": "partly", "absent": "no"}[how], style=STYLES[how])
 
 
 @contextmanager

@@ -143,11 +143,15 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Absence:
-    """Why an expert has nothing to say, and what would change that."""
+    """Why an expert has nothing to say, and what would change that.
+
+    A `passing` one was an error that may not come again (memory ran out, say): nobody should remember it.
+    """
 
     expert: str
     reason: str
     cure: str = ""
+    passing: bool = False
 
     def as_json(self) -> dict[str, str]:
         """The record of the public JSON output."""

@@ -8,10 +8,10 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent / "reason")]
 
-from test_adjudicator import masked_smile  # noqa: E402
+from test_adjudicator import masked_smile
 
-from hero.config import ReasonerConfig  # noqa: E402
-from hero.reason.adjudicator import Adjudicator  # noqa: E402
+from hero.config import ReasonerConfig
+from hero.reason.adjudicator import Adjudicator
 
 for lang in ("en", "zh"):
     verdict = Adjudicator(ReasonerConfig()).conclude(masked_smile(), lang=lang)

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from hero import checkpoints
 from hero.media.frames import Frame
 from hero.observe.expert import Context
 from hero.observe.scene import SceneExpert, clip_model, place
@@ -300,8 +301,8 @@ def test_clip_asks_for_larger_frames_and_leaves_light_and_cuts_as_they_are(tiny_
 )
 def test_the_licence_is_what_the_config_says(tmp_path: Path, lines: dict[str, str], licence: str) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "clip", **lines}), "utf-8")
-    assert clip_model.licence_of(tmp_path) == licence
-    assert clip_model.commercial(licence) == (licence == "MIT")
+    assert checkpoints.licence_of(tmp_path) == licence
+    assert checkpoints.commercial(licence) == (licence == "MIT")
 
 
 def test_licence_open_leaves_out_a_clip_of_unknown_licence(tiny_clip: Path) -> None:

@@ -53,7 +53,7 @@ def face(*tracks: Track) -> Observation:
 
 def finish(seen: Observation | None, heard: Observation | None, lang: str = "en") -> Observation:
     expert = SynergyExpert()
-    assert expert.start(SimpleNamespace(lang=lang)) is None
+    assert expert.start(SimpleNamespace(lang=lang, licence="any", weights_folder=None)) is None
     return expert.finish({o.expert: o for o in (seen, heard) if o is not None})
 
 

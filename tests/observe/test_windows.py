@@ -26,6 +26,10 @@ class Ramp:
             yield Block(self.start_s + first / rate_hz, values, rate_hz)
 
 
+def test_no_speech_gives_no_utterance() -> None:
+    assert utterances([], 3.0) == []
+
+
 def test_speech_is_joined_padded_and_cut() -> None:
     speech = [Span(0.1, 1.0), Span(1.5, 2.0), Span(5.0, 5.1), Span(8.0, 20.0)]
     windows = utterances(speech, 21.0)

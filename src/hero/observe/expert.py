@@ -29,6 +29,13 @@ EXPERTS: dict[str, str] = {
     "sounds": "hero.observe.sounds:SoundsExpert",
     "words": "hero.observe.words:WordsExpert",
     "synergy": "hero.observe.synergy:SynergyExpert",
+    "scene_features": "hero.observe.features.pictures:SceneFeatures",
+    "motion_features": "hero.observe.features.pictures:MotionFeatures",
+    "au": "hero.observe.au.expert:AUExpert",
+    "voice_features": "hero.observe.features.sounds:VoiceFeatures",
+    "words_features": "hero.observe.features.text:WordsFeatures",
+    "decoder": "hero.observe.features.decoder:DecoderExpert",
+    "voice_labels": "hero.observe.features.labels:VoiceLabels",
     "voice_emotion": "hero.observe.posteriors:VoiceEmotion",
     "face_emotion": "hero.observe.posteriors:FaceEmotion",
     "text_emotion": "hero.observe.posteriors:TextEmotion",
@@ -52,12 +59,17 @@ class Context:
 
 
 class Expert(Protocol):
-    """The contract; `revision` changes whenever the same clip could give another observation."""
+    """The contract; `revision` changes whenever the same clip could give another observation.
+
+    `identity`, known once it has started, says what else decides the observation: the weights and backend in use. It is
+    part of a cached observation's key.
+    """
 
     name: str
     modality: Modality
     revision: str
     reads: Reads
+    identity: str
 
     def start(self, context: Context) -> Absence | None:
         """Load what is needed; an absence ends this expert's part in the clip with its reason and cure."""

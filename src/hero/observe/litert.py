@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from hero.errors import WeightsError
+
+_closed = threading.Lock()
 
 
 def load_interpreter(content: bytes, name: str) -> Any:
@@ -21,7 +24,7 @@ def load_interpreter(content: bytes, name: str) -> Any:
     except ImportError as error:
         raise WeightsError("the runtime ai-edge-litert is not installed; pip install ai-edge-litert") from error
     try:
-        with _quiet():
+        with quiet():
             interpreter = Interpreter(model_content=content, num_threads=1)
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
@@ -30,14 +33,18 @@ def load_interpreter(content: bytes, name: str) -> Any:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Standard error closed for the moment: the runtime writes there past Python, and has no switch for it."""
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+def quiet() -> Iterator[None]:
+    """Standard error closed for the moment: a runtime writes there past Python, and has no switch for it.
+
+    One thread at a time: a second one would take the closed one for the real one, and put that back.
+    """
+    with _closed:
+        kept = os.dup(2)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nowhere)

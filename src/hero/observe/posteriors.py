@@ -39,6 +39,8 @@ class _Posterior:
     dataset: str
     revision = "1"
     reads: Reads = "timeline"
+    identity = ""
+    head: Any
 
     def start(self, context: Context) -> Absence | None:
         """Load the head, unless the licence forbids it."""
@@ -49,6 +51,7 @@ class _Posterior:
             reason = f"the {self.name} head was trained on {data} and --licence open leaves it out"
             return Absence(self.name, reason, "--licence any, for non-commercial use")
         self._load(context)
+        self.identity = self.head.used.sha256
         return None
 
     def take(self, piece: object) -> None:

@@ -84,6 +84,7 @@ class SoundsExpert:
     modality: Modality = "voice"
     revision = "1"
     reads: Reads = "sound"
+    identity = ""
 
     def start(self, context: Context) -> Absence | None:
         """Load YAMNet; absent without an audio stream or without its weights."""
@@ -93,6 +94,7 @@ class SoundsExpert:
         if path is None:
             return Absence(self.name, "the audio-event model (YAMNet) is not at hand", models.entry(NAME).obtain)
         self._lang = context.lang
+        self.identity = models.entry(NAME).used.sha256
         self._stream = EventStream(load_scorer(path), kind_columns(path))
         self._offset_s: float | None = None
         return None

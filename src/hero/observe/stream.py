@@ -10,13 +10,14 @@ import math
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from hero.errors import ConfigError, HeroError, MediaError
+from hero.observe.cache import ObservationCache, Recall, Watched
 from hero.observe.expert import Context, Expert, FrameExpert, create
 from hero.types import Absence, Evidence, Observation, Span, Timeline, number_evidence
 
@@ -31,29 +32,49 @@ QUEUE_FRAMES = 8
 TEXT_CHARS, BRIEF_CHARS = 400, 100  # of evidence: what a verdict may quote; ordinary ones have a third of that
 
 
-def observe(clip: Clip, preset: Preset, context: Context, progress: Progress | None = None) -> Timeline:
+def observe(
+    clip: Clip,
+    preset: Preset,
+    context: Context,
+    progress: Progress | None = None,
+    *,
+    cache: ObservationCache | None = None,
+) -> Timeline:
     """Let every expert of the preset look at the clip; those that cannot are listed as absent with the reason.
+
+    With a `cache`, experts whose observation of this clip is kept there do not work again, and nothing is decoded when
+    all are; the result is the same.
 
     Raises:
         MediaError: neither picture nor sound of the clip could be read.
+        OutputError: the cache cannot be written.
     """
     experts, absent = start(preset, context)
     tell = progress or (lambda stage, done, total: None)
-    failed = stream(clip, {name: e for name, e in experts.items() if name not in absent}, tell)
+    reading = _reading([e for name, e in experts.items() if name not in absent])
+    recall = cache.recall(context, reading) if cache else None
+    kept = _kept(recall, preset, experts, absent) if recall else {}
+    idle = absent.keys() | kept.keys()
+    failed = stream(clip, {name: e for name, e in experts.items() if name not in idle}, tell, reading=reading)
     observations: dict[str, Observation] = {}
-    for name in preset.experts:
+    for name, settings in preset.experts.items():
         reason = absent.get(name) or failed.get(name)
         if reason is None:
             tell(f"concluding: {name}", clip.duration_s, clip.duration_s)
-            observations[name] = _finish(experts[name], observations)
+            observations[name] = kept.get(name) or _conclude(experts[name], settings, observations, recall)
         else:
             modality = experts[name].modality if name in experts else "scene"
             observations[name] = Observation(name, modality, absent=reason)
+        if recall and name not in kept:
+            recall.settle(observations[name])
     if failed and all(obs.absent for obs in observations.values()):
         raise MediaError(next(iter(failed.values())).reason)
     found = (ev for obs in observations.values() for ev in obs.evidence)
     evidence = number_evidence(_tidy(ev, clip.duration_s) for ev in found)
-    return Timeline(describe_clip(clip), observations, evidence)
+    record = describe_clip(clip)
+    if recall:
+        record["notes"] = list(dict.fromkeys((*clip.notes, *recall.notes)))
+    return Timeline(record, observations, evidence)
 
 
 def start(preset: Preset, context: Context) -> tuple[dict[str, Expert], dict[str, Absence]]:
@@ -75,13 +96,18 @@ def start(preset: Preset, context: Context) -> tuple[dict[str, Expert], dict[str
     return experts, absent
 
 
-def stream(clip: Clip, experts: Mapping[str, Expert], tell: Progress) -> dict[str, Absence]:
-    """Feed frames and sound to the experts that read them; returns those whose stream broke, with the reason."""
+def stream(
+    clip: Clip, experts: Mapping[str, Expert], tell: Progress, *, reading: tuple[float, int] | None = None
+) -> dict[str, Absence]:
+    """Feed frames and sound to the experts that read them; returns those whose stream broke, with the reason.
+
+    `reading` is the rate and longer side at which frames are decoded, by default the most that the experts ask for.
+    """
     jobs: list[tuple[list[Expert], Callable[[list[Expert]], None]]] = []
     seeing = [e for e in experts.values() if e.reads == "frames"]
     hearing = [e for e in experts.values() if e.reads == "sound"]
     if clip.video and seeing:
-        jobs.append((seeing, lambda group: _watch(clip, cast("list[FrameExpert]", group), tell)))
+        jobs.append((seeing, lambda group: _watch(clip, cast("list[FrameExpert]", group), tell, reading)))
     if clip.audio and hearing:
         jobs.append((hearing, lambda group: _listen(clip, group, None if clip.video else tell)))
     failures: dict[str, Absence] = {}
@@ -150,16 +176,49 @@ def _lacks_stream(expert: Expert, clip: Clip) -> Absence | None:
     return None
 
 
-def _finish(expert: Expert, earlier: Mapping[str, Observation]) -> Observation:
+def _kept(
+    recall: Recall, preset: Preset, experts: Mapping[str, Expert], absent: Mapping[str, Absence]
+) -> dict[str, Observation]:
+    """Observations that are in the cache, before anything is decoded."""
+    kept: dict[str, Observation] = {}
+    order = list(preset.experts)
+    for place, (name, settings) in enumerate(preset.experts.items()):
+        if name in absent:
+            recall.settle(Observation(name, experts[name].modality, absent=absent[name]))
+        elif found := recall.find(experts[name], settings, order[:place]):
+            kept[name] = found
+    return kept
+
+
+def _conclude(
+    expert: Expert, settings: Mapping[str, Any], earlier: Mapping[str, Observation], recall: Recall | None
+) -> Observation:
+    """The expert's observation, kept for the next time unless an error ended it: what failed now may go well then."""
+    if recall and expert.reads == "timeline" and (found := recall.find(expert, settings, list(earlier))):
+        return found
+    watched = Watched(earlier) if recall else None
     try:
-        return expert.finish(earlier)
+        obs = expert.finish(earlier if watched is None else watched)
     except HeroError as error:
-        return Observation(expert.name, expert.modality, absent=Absence(expert.name, error.line))
+        return Observation(expert.name, expert.modality, absent=Absence(expert.name, error.line, passing=True))
+    if recall and watched is not None:
+        recall.keep(expert, settings, obs, watched)
+    return obs
 
 
-def _watch(clip: Clip, experts: list[FrameExpert], tell: Progress) -> None:
+def _reading(experts: Sequence[Expert]) -> tuple[float, int]:
+    """Rate and longer side at which frames are decoded for these experts: the most that any of them asks for.
+
+    An expert that sees alone, because the others' observations are kept, still sees frames of this rate and size:
+    shrunk the same way, so that it finds the same.
+    """
+    seeing = [cast("FrameExpert", e) for e in experts if e.reads == "frames"]
+    return max((e.fps for e in seeing), default=0.0), max((e.max_side for e in seeing), default=0)
+
+
+def _watch(clip: Clip, experts: list[FrameExpert], tell: Progress, reading: tuple[float, int] | None) -> None:
     """Decode in a thread of its own; every expert gets the frames it asked for, at its size."""
-    fps, side = max(e.fps for e in experts), max(e.max_side for e in experts)
+    fps, side = reading or _reading(experts)
     due = {e.name: -1.0 for e in experts}
     for frame in _ahead(clip.frames(fps=fps, max_side=side)):
         for expert in experts:

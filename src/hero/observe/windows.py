@@ -33,6 +33,8 @@ def utterances(speech: Iterable[Span], duration_s: float) -> list[Span]:
             joined[-1] = Span(joined[-1].start_s, max(joined[-1].end_s, span.end_s))
         else:
             joined.append(span)
+    if not joined:
+        return []
     windows: list[Span] = []
     edges = [0.0, *((a.end_s + b.start_s) / 2 for a, b in pairwise(joined)), duration_s]  # half of each gap is ours
     for span, (least_s, most_s) in zip(joined, pairwise(edges), strict=True):

@@ -1,8 +1,9 @@
 """The face tracks as an OpenFace 2 table: one row per frame and face, columns in its order and with its names.
 
 Two differences, both for honesty: what was not measured is `NaN` where OpenFace writes 0, and so is `confidence`, for
-which the face expert has no number of that meaning. Gaze and pose are in radians, as there. Landmarks are left out.
-Headers carry no blank after the comma, which some releases of OpenFace write; its readers strip blanks anyway.
+which the face expert has no number of that meaning (a track `face.quality` may bring it). Gaze and pose are in radians,
+as there. Landmarks are left out. Headers carry no blank after the comma, which some releases of OpenFace write; its
+readers strip blanks anyway.
 """
 
 from __future__ import annotations
@@ -15,28 +16,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hero.observe.au.schema import AU_C, AU_R, OPENFACE_ANGLES
 from hero.types import Track
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26)
-AU_INTENSITY = tuple(f"AU{n:02d}_r" for n in (*_UNITS, 45))
-AU_PRESENCE = tuple(f"AU{n:02d}_c" for n in (*_UNITS, 28, 45))
+AU_INTENSITY, AU_PRESENCE = AU_R, AU_C
 GAZE = tuple(f"gaze_{eye}_{axis}" for eye in (0, 1) for axis in "xyz") + ("gaze_angle_x", "gaze_angle_y")
 POSE = tuple(f"pose_{kind}{axis}" for kind in "TR" for axis in "xyz")
 COLUMNS = ("frame", "face_id", "timestamp", "confidence", "success", *GAZE, *POSE, *AU_INTENSITY, *AU_PRESENCE)
 
-# Our columns (degrees; up, towards the image's right, clockwise) for OpenFace's (radians; its pitch grows downwards and
-# its yaw towards the image's left, its gaze towards the image's right and downwards), with the factor between them.
-_RADIANS = float(np.pi / 180)
-_OURS: dict[str, tuple[str, float]] = {
-    "pose_Rx": ("pitch_deg", -_RADIANS),
-    "pose_Ry": ("yaw_deg", -_RADIANS),
-    "pose_Rz": ("roll_deg", _RADIANS),
-    "gaze_angle_x": ("x_deg", _RADIANS),
-    "gaze_angle_y": ("y_deg", -_RADIANS),
-}
 _AU_NAME = re.compile(r"^face\.au(?:_person(\d+))?$")
 
 
@@ -45,7 +35,8 @@ def au_table(tracks: Mapping[str, Track]) -> str:
 
     Faces are the tracks `face.au` (face 0, the subject, with a row for every frame) and `face.au_person1`,
     `face.au_person2` ... (with rows where they were seen), each with its `face.pose` and `face.gaze`. `frame` counts
-    the analysed frames from 1, `success` says whether the face was found. Rows are in order of time, then face.
+    the analysed frames from 1, `success` says whether the face was found: as `face.quality` has it (columns `confidence`,
+    `success`; tables that were read have it), else whether anything was measured. Rows are in order of time, then face.
     """
     rows: list[tuple[float, int, list[str]]] = []
     for name in tracks:
@@ -64,19 +55,23 @@ def au_table(tracks: Mapping[str, Track]) -> str:
 def _face_rows(tracks: Mapping[str, Track], name: str, face: int) -> list[tuple[float, int, list[str]]]:
     units = tracks[name]
     suffix = name.removeprefix("face.au")
-    beside = [tracks[f"face.{kind}{suffix}"] for kind in ("pose", "gaze") if f"face.{kind}{suffix}" in tracks]
-    columns = {column: _column([units, *beside], column, units.times_s) for column in COLUMNS[5:]}
-    found = np.any([np.isfinite(values) for values in columns.values()], axis=0)  # (T,)
+    kinds = [f"face.{kind}{suffix}" for kind in ("pose", "gaze", "quality")]
+    around = [units, *(tracks[kind] for kind in kinds if kind in tracks)]
+    columns = {column: _column(around, column, units.times_s) for column in COLUMNS[3:]}
+    measured = np.any([np.isfinite(columns[c]) for c in COLUMNS[5:]], axis=0)  # (T,)
+    said = columns["success"]
+    found = np.where(np.isfinite(said), said > 0.5, measured)
     result = []
-    for index in np.flatnonzero(found | (face == 0)):
+    for index in np.flatnonzero(measured | np.isfinite(said) | (face == 0)):
         values = [_cell(columns[c][index], whole=c in AU_PRESENCE) for c in COLUMNS[5:]]
-        result.append((float(units.times_s[index]), face, ["NaN", str(int(found[index])), *values]))
+        seen = [_cell(columns["confidence"][index]), str(int(found[index]))]
+        result.append((float(units.times_s[index]), face, [*seen, *values]))
     return result
 
 
 def _column(around: list[Track], column: str, times_s: NDArray[np.float64]) -> NDArray[np.float64]:
     """(T,) values of an OpenFace column at the given times, NaN where unmeasured."""
-    name, factor = _OURS.get(column, (column, 1.0))
+    name, factor = OPENFACE_ANGLES.get(column, (column, 1.0))
     for track in around:
         if name in track.columns:
             values, mask = track.column(name)

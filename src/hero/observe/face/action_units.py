@@ -18,13 +18,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hero.observe.au.schema import AU_C, AU_R, NUMBERS_C, NUMBERS_R
 from hero.observe.face.cues import CUES
 from hero.observe.spans import hysteresis
 
-NUMBERS_R = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 45)
-NUMBERS_C = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 28, 45)
-AU_R: tuple[str, ...] = tuple(f"AU{n:02d}_r" for n in NUMBERS_R)
-AU_C: tuple[str, ...] = tuple(f"AU{n:02d}_c" for n in NUMBERS_C)
+__all__ = ["AU_C", "AU_R", "NUMBERS_C", "NUMBERS_R", "closure", "intensities", "lips_rolled", "presences"]
 
 BLINK_REACH = 20
 """Frames to either side (1 s at 20 per second) in which the usual opening of the lids is sought."""

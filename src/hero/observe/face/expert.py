@@ -36,6 +36,7 @@ class FaceExpert:
     modality: Modality = "face"
     revision = "1"
     reads: Reads = "frames"
+    identity = ""
 
     def __init__(self) -> None:
         self.fps = 20.0
@@ -62,6 +63,7 @@ class FaceExpert:
             return Absence(self.name, error.line, FETCH)
         self.backend: str = backend
         self._model: ModelUsed = networks.entry.used
+        self.identity = self._model.sha256
         self._tracker: FaceTracker = FaceTracker(networks, max_faces=int(settings.get("max_faces", 4)))
         return None
 

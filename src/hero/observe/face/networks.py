@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hero import models
+from hero import models, third_party
 from hero.errors import WeightsError
 from hero.observe.face.topology import BLENDSHAPE_POINTS, BLENDSHAPES
 from hero.observe.litert import load_interpreter
@@ -41,7 +41,7 @@ class Networks:
     detect: Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.float32]]]
     landmarks: Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], float]]
     blendshapes: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None
-    entry: models.Entry
+    entry: third_party.Entry
 
 
 def best_backend() -> Backend | None:

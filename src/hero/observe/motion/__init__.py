@@ -37,6 +37,7 @@ class MotionExpert:
     modality: Modality = "motion"
     revision = "1"
     reads: Reads = "frames"
+    identity = ""
 
     def __init__(self) -> None:
         self.fps = 10.0

@@ -38,6 +38,7 @@ class SceneExpert:
     modality: Modality = "scene"
     revision = "1"
     reads: Reads = "frames"
+    identity = ""
 
     def __init__(self) -> None:
         self.fps = 4.0
@@ -57,6 +58,7 @@ class SceneExpert:
         self.lang = context.lang
         self.duration_s = context.clip.duration_s
         self._places, self._no_place = open_finder(context)
+        self.identity = self._places.model.used.sha256 if self._places else ""
         if self._places:
             # A whole multiple: shrunk again for light and cuts, the frames of clips at least 640 pixels wide are what
             # they are without CLIP; those of smaller clips may come a little smaller.

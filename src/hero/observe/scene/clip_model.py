@@ -9,36 +9,32 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import import_module, util
+from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hero import models
-from hero.errors import WeightsError
+from hero import checkpoints, models
+from hero.checkpoints import Checkpoint
+from hero.observe.encoders.loading import libraries, load_pretrained, reading
+from hero.observe.encoders.picture import CLIP_MEAN, CLIP_SPREAD, fit, published
 from hero.types import ModelUsed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# The published constants of CLIP's pictures: mean and spread of red, green, blue in 0 to 1.
-MEAN = np.array((0.48145466, 0.4578275, 0.40821073), np.float32)
-SPREAD = np.array((0.26862954, 0.26130258, 0.27577711), np.float32)
-CUBIC = -0.5
+MEAN, SPREAD = (np.array(colour, np.float32) for colour in (CLIP_MEAN, CLIP_SPREAD))
 
 EXTRA = ("torch", "transformers")
 WEIGHTS = "model.safetensors"
 TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"))
-OPENAI = tuple(f"clip-vit-{size}" for size in ("base-patch16", "base-patch32", "large-patch14", "large-patch14-336"))
-COMMERCIAL = ("mit", "apache-2.0", "bsd-3-clause")
 CURE = (
-    "pip install 'hero-emotion[model]' and put a CLIP folder (config.json, model.safetensors, tokenizer files; for "
-    "example clip-vit-large-patch14) into HERO_MODELS"
+    "pip install 'hero-emotion[model]', then hero models fetch clip-vit-large-patch14, or put a CLIP folder (config.json, "
+    "model.safetensors, tokenizer files) into HERO_MODELS"
 )
 
 
@@ -100,21 +96,6 @@ def _config(folder: Path) -> Any:
     return json.loads((folder / "config.json").read_text("utf-8"))
 
 
-def licence_of(folder: Path) -> str:
-    """The licence that the config states, "MIT" where it names one of OpenAI's checkpoints, else "unknown"."""
-    config = _config(folder)
-    stated = config.get("license") or config.get("licence")
-    if isinstance(stated, str) and stated.strip():
-        return "MIT" if stated.strip().lower() == "mit" else stated.strip()
-    origin = str(config.get("_name_or_path") or "").rstrip("/").removeprefix("openai/")
-    return "MIT" if origin in OPENAI else "unknown"
-
-
-def commercial(licence: str) -> bool:
-    """Whether a licence is known to allow commercial use; an unknown one is not."""
-    return licence.lower() in COMMERCIAL
-
-
 def load(folder: Path, prompts: tuple[str, ...]) -> PictureWords:
     """CLIP from `folder` with the prompts' embeddings; read once per process as long as the weights file is unchanged.
 
@@ -128,40 +109,19 @@ def load(folder: Path, prompts: tuple[str, ...]) -> PictureWords:
 def _load(folder: Path, prompts: tuple[str, ...], mtime_ns: int) -> PictureWords:
     """`mtime_ns` is part of the cache's key, so that a changed file is read again."""
     del mtime_ns
-    from safetensors import SafetensorError
-
-    try:
-        torch, hub = import_module("torch"), import_module("transformers")
-        strict: type[Exception] = import_module("huggingface_hub.errors").StrictDataclassError
-        _ = hub.CLIPModel  # imported only when named
-    except (ImportError, RuntimeError, AttributeError) as error:  # such as a torchvision that does not fit torch
-        raise WeightsError(f"torch and transformers cannot be used together ({error}); {CURE}") from error
-    try:
-        with _quietly(hub):
-            model, info = hub.CLIPModel.from_pretrained(
-                str(folder), local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
-            )
-            tokenizer = hub.CLIPTokenizer.from_pretrained(str(folder), local_files_only=True)
-            if info["missing_keys"]:  # they would be random numbers
-                raise ValueError(f"{WEIGHTS} lacks {len(info['missing_keys'])} tensors")
-            if len(tokenizer) > (known := model.config.text_config.vocab_size):
-                raise ValueError(f"the tokenizer has {len(tokenizer)} tokens, the model {known}")
-            words = _embed(torch, model.eval(), tokenizer, prompts)
-    except (
-        OSError,
-        ValueError,
-        LookupError,
-        TypeError,
-        RuntimeError,
-        AttributeError,
-        SafetensorError,
-        strict,
-    ) as error:
-        raise WeightsError(f"{folder} cannot be loaded as CLIP ({error}); {CURE}") from error
+    torch, hub = libraries()
     with (folder / WEIGHTS).open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    licence = licence_of(folder)
-    used = ModelUsed(f"CLIP ({folder.name})", digest, licence, commercial(licence))
+    licence = checkpoints.licence_of(folder)
+    found = Checkpoint(
+        f"CLIP ({folder.name})", "clip_vision", folder, "", licence, checkpoints.commercial(licence), digest
+    )
+    with reading(folder, "CLIP", cure=CURE):
+        model = load_pretrained("CLIPModel", found, cure=CURE, use_safetensors=True)
+        tokenizer = hub.CLIPTokenizer.from_pretrained(str(folder), local_files_only=True)
+        if len(tokenizer) > (known := model.config.text_config.vocab_size):
+            raise ValueError(f"the tokenizer has {len(tokenizer)} tokens, the model {known}")
+        words = _embed(torch, model, tokenizer, prompts)
     scale = float(model.logit_scale.detach().exp())
     del model.text_model  # the prompts are embedded; half of the memory is not needed any more
 
@@ -172,7 +132,7 @@ def _load(folder: Path, prompts: tuple[str, ...], mtime_ns: int) -> PictureWords
         unit = seen.double().numpy()
         return _softmax(scale * (words @ (unit / np.linalg.norm(unit))))
 
-    return PictureWords(int(model.config.vision_config.image_size), shares, used)
+    return PictureWords(int(model.config.vision_config.image_size), shares, found.used)
 
 
 def _embed(torch: Any, model: Any, tokenizer: Any, prompts: tuple[str, ...]) -> NDArray[np.float64]:
@@ -190,21 +150,6 @@ def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return powers / powers.sum()
 
 
-@contextmanager
-def _quietly(hub: Any) -> Iterator[None]:
-    """No progress bars and advice of transformers on the terminal meanwhile."""
-    log = hub.utils.logging
-    level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
-    log.set_verbosity_error()
-    log.disable_progress_bar()
-    try:
-        yield
-    finally:
-        log.set_verbosity(level)
-        if bars:
-            log.enable_progress_bar()
-
-
 def normalised(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     """A square picture (S, S, 3) as CLIP takes it: (3, S, S), mean and spread of its training pictures removed."""
     return np.ascontiguousarray(((picture.astype(np.float32) / 255 - MEAN) / SPREAD).transpose(2, 0, 1))
@@ -212,22 +157,4 @@ def normalised(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def square(rgb: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
     """The middle of a frame (H, W, 3), its shorter side resized to `size_px` (bicubic, smoothed when shrinking)."""
-    height, width = rgb.shape[:2]
-    short = min(height, width)
-    rows, columns = (_cubic(side, int(size_px * side / short), size_px) for side in (height, width))  # (S, H), (S, W)
-    # Rounded after each pass, as the processor does that CLIP's checkpoints were published with.
-    narrow = np.clip(np.rint(np.einsum("xw,hwc->hxc", columns, rgb.astype(np.float32), optimize=True)), 0, 255)
-    return np.clip(np.rint(np.einsum("yh,hxc->yxc", rows, narrow, optimize=True)), 0, 255).astype(np.uint8)  # (S, S, 3)
-
-
-@lru_cache(maxsize=8)
-def _cubic(side_px: int, resized_px: int, size_px: int) -> NDArray[np.float32]:
-    """Weights (S, side) of Keys' cubic kernel for the middle `size_px` of `resized_px` samples (Keys 1981)."""
-    step = side_px / resized_px
-    wide = max(step, 1.0)
-    at = (np.arange(size_px) + (resized_px - size_px) // 2 + 0.5) * step
-    x = np.abs((np.arange(side_px) + 0.5)[None] - at[:, None]) / wide  # (S, side)
-    near = (CUBIC + 2) * x**3 - (CUBIC + 3) * x**2 + 1
-    far = CUBIC * (x**3 - 5 * x**2 + 8 * x - 4)
-    weights = np.where(x < 1, near, np.where(x < 2, far, 0.0))
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return fit(rgb, published("clip_vision", size_px))

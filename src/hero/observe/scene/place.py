@@ -11,6 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from hero import checkpoints
 from hero.errors import WeightsError
 from hero.observe.scene import clip_model
 
@@ -66,8 +67,8 @@ def open_finder(context: Context) -> tuple[PlaceFinder | None, str]:
     folder, reason = clip_model.look_up(context.settings.get("clip"))
     if folder is None:
         return None, f"{UNNAMED}: {reason}"
-    licence = clip_model.licence_of(folder)
-    if context.licence == "open" and not clip_model.commercial(licence):
+    licence = checkpoints.licence_of(folder)
+    if context.licence == "open" and not checkpoints.commercial(licence):
         return None, (
             f"{UNNAMED}: the licence of {folder} is '{licence}' and --licence open leaves it out; use OpenAI's CLIP "
             "(MIT), or --licence any"

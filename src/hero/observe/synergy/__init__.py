@@ -1,5 +1,6 @@
 """Across face and voice: whether lips and sound belong together, and whether both grow lively at the same moments.
 
+A small cross-modal transformer (`learned`) adds the tracks `features` and `belongs`; the evidence rests on measures alone.
 Only measures and descriptions: what a mismatch means is for the integration to say. Legend of shapes: W windows.
 """
 
@@ -11,9 +12,12 @@ import numpy as np
 
 from hero.observe.spans import runs
 from hero.observe.synergy.agree import action_units, agreement, energy, voice_under_raised_corners
+from hero.observe.synergy.axis import lips_and_sound, normalise_lips, normalise_sound
+from hero.observe.synergy.learned import NAME, SynergyModel
 from hero.observe.synergy.sync import HOP_S, NEAR_S, WINDOW_S, Pair, Sync, judge, pair_up, windows
 from hero.phrases import Phrases, phrases
 from hero.types import Absence, Evidence, Observation, Span, Track
+from hero.weights import read_card
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,26 +36,31 @@ SHORT = "too little speech with the mouth in view to judge lips against sound ({
 
 
 class SynergyExpert:
-    """Reads the mouth track of the face expert and the prosody track of the voice expert."""
+    """Reads the mouth and cue tracks of the face expert and the prosody track of the voice expert."""
 
     name = "synergy"
     modality: Modality = "synergy"
     revision = "1"
     reads: Reads = "timeline"
+    identity = ""
 
     def __init__(self) -> None:
         self.lang = "en"
+        self._model: SynergyModel | None = None
 
     def start(self, context: Context) -> Absence | None:
-        """Nothing to load; whether there is anything to compare shows at the end."""
+        """Load the trained model, unless the licence forbids it; whether there is anything to compare shows at the end."""
         self.lang = context.lang
+        if context.licence == "any" or read_card(NAME, context.weights_folder)["commercial"]:
+            self._model = SynergyModel.load(context.weights_folder)
+            self.identity = self._model.used.sha256
         return None
 
     def take(self, piece: Frame | Block) -> None:
         """Never called: this expert reads the timeline."""
 
     def finish(self, earlier: Mapping[str, Observation]) -> Observation:
-        """Tracks `sync` and `energy` and evidence, or which side is missing."""
+        """Tracks `sync`, `energy`, `features`, `belongs` and evidence, or which side is missing."""
         lacking = _lacking(earlier)
         if lacking:
             return Observation(self.name, self.modality, absent=lacking)
@@ -71,7 +80,18 @@ class SynergyExpert:
             if lively is not None:
                 tracks["energy"] = lively
                 evidence += self._together(lively, words)
-        return Observation(self.name, self.modality, tracks, tuple(evidence), notes=tuple(notes))
+        learned = self._learned(earlier)
+        tracks |= learned
+        used = (self._model.used,) if self._model and learned else ()
+        return Observation(self.name, self.modality, tracks, tuple(evidence), models=used, notes=tuple(notes))
+
+    def _learned(self, earlier: Mapping[str, Observation]) -> dict[str, Track]:
+        """Tracks `features` and `belongs`; none without the model or for a clip shorter than its window."""
+        if self._model is None or "cues" not in earlier["face"].tracks:
+            return {}
+        motion, prosody = lips_and_sound(earlier)
+        found = self._model.tracks(normalise_lips(motion), normalise_sound(prosody))
+        return {track.name: track for track in found} if found else {}
 
     def _sync(self, sync: Sync, pair: Pair, track: Track, words: Phrases) -> list[Evidence]:
         whole = Span(float(pair.times_s[0]), float(pair.times_s[-1]))

@@ -44,6 +44,7 @@ class VoiceExpert:
     modality: Modality = "voice"
     revision = "1"
     reads: Reads = "sound"
+    identity = ""
 
     def start(self, context: Context) -> Absence | None:
         """Make a fresh detector; absent without an audio stream or a detector."""

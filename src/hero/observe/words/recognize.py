@@ -1,4 +1,5 @@
-"""Speech recognition where a model is at hand: faster-whisper with a model folder on this machine, nothing downloaded.
+"""Speech recognition where a model is at hand: faster-whisper with a model folder on this machine, or a checkpoint that
+the settings name (Whisper, Qwen2-Audio) through transformers; nothing is downloaded.
 
 pocketsphinx, the only recogniser whose model ships in its wheel, is not used: its word error rate on real speech is
 0.57 (`benchmarks/speech_recognition.py`; the bar is 0.35).
@@ -10,19 +11,25 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import lru_cache
 from importlib import import_module, util
 from itertools import pairwise
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from hero.observe.encoders.recognizer import Recognizer
 from hero.types import LabelledSpan, ModelUsed, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from hero.checkpoints import Checkpoint
+    from hero.observe.encoders.encoder import Device, Precision
 
 SIZES = ("small", "turbo", "base", "medium", "tiny", "large")  # the best trade on a CPU first
 JOIN_GAP_S = 0.6
@@ -30,14 +37,7 @@ LONGEST_S = 28.0  # Whisper hears 30 s at a time
 PAD_S = 0.2
 LICENCE = "MIT"
 
-
-@dataclass(frozen=True)
-class Recognizer:
-    """`hear` maps samples (N,) of one window to words timed from its start, and the language it took them for."""
-
-    name: str
-    hear: Callable[[NDArray[np.float32]], tuple[list[LabelledSpan], str | None]]
-    used: ModelUsed
+_opening = Lock()
 
 
 def model_folder() -> Path | None:
@@ -57,10 +57,18 @@ def _preference(folder: Path) -> int:
 
 
 def recognizer() -> Recognizer | None:
-    """The recogniser at hand, or None where the package or a model folder is missing."""
+    """The recogniser at hand, or None where the package or a model folder is missing; it is loaded once per process."""
     folder = model_folder()
     if folder is None or not util.find_spec("faster_whisper"):
         return None
+    with _opening:
+        return _load_faster(folder, (folder / "model.bin").stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _load_faster(folder: Path, mtime_ns: int) -> Recognizer:
+    """`mtime_ns` is part of the cache's key, so that a changed file is read again."""
+    del mtime_ns
     model: Any = import_module("faster_whisper").WhisperModel(
         str(folder), device="cpu", compute_type="int8", local_files_only=True
     )
@@ -81,6 +89,30 @@ def recognizer() -> Recognizer | None:
 def _labelled(word: Any) -> LabelledSpan:
     start_s = max(0.0, float(word.start))
     return LabelledSpan(Span(start_s, max(start_s, float(word.end))), word.word.strip(), float(word.probability))
+
+
+def opened(checkpoint: Checkpoint, device: Device, precision: Precision) -> Recognizer:
+    """The recogniser of a checkpoint, loaded once per process; it hears one window at a time, whichever clip asks.
+
+    Raises:
+        ConfigError: the checkpoint recognises no speech, or the device is not here.
+        WeightsError: the folder cannot be loaded as its kind.
+    """
+    with _opening:
+        return _load(checkpoint, device, precision)
+
+
+@lru_cache(maxsize=1)
+def _load(checkpoint: Checkpoint, device: Device, precision: Precision) -> Recognizer:
+    from hero.observe.encoders.speech import open_recognizer
+
+    loaded, turn = open_recognizer(checkpoint, device=device, precision=precision), Lock()
+
+    def hear(samples: NDArray[np.float32]) -> tuple[list[LabelledSpan], str | None]:
+        with turn:
+            return loaded.hear(samples)
+
+    return replace(loaded, hear=hear)
 
 
 def windows_of(speech: Sequence[Span], duration_s: float) -> list[Span]:

@@ -1,0 +1,193 @@
+"""Connectors: what an expert's encoder says becomes feature tokens, tokens a language model reads, and evidence text.
+
+One connector for each modality (input projection, resampler, projection head) and one evidence decoder for all of them.
+
+Legend: B samples, L input steps, I input columns, A coordinates, Q queries, D feature columns, W the language model's width.
+Source: BLIP-2 (Li et al. 2023); spec 1, Feature_Tensor [B, Num_Queries, Dim] such as [B, 32, 768].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple, cast, get_args
+
+import torch
+from torch import nn
+
+from hero.errors import ConfigError
+from hero.nn.evidence_decoder import EvidenceDecoder, Task
+from hero.nn.projector import Projector
+from hero.nn.resampler import Resampler
+from hero.types import Modality
+
+if TYPE_CHECKING:
+    from hero.nn.t5_evidence_decoder import T5EvidenceDecoder
+
+TASK_OF: dict[Modality, Task] = {
+    "scene": "visual", "motion": "motion", "face": "au", "voice": "audio", "words": "text", "synergy": "synergy",
+}  # fmt: skip
+"""The decoder's task for the features of each modality."""
+
+SPEC_SIZES: dict[Modality, dict[str, Any]] = {
+    "scene": {"dim_in": 1024, "queries": 32},  # CLIP ViT-L/14
+    "motion": {"dim_in": 768, "queries": 32},  # VideoMAE v2 base
+    "face": {"dim_in": 35, "queries": 8, "projection": "action_units"},
+    "voice": {"dim_in": 1024, "queries": 32},  # HuBERT large
+    "words": {"dim_in": 768, "queries": 8},  # BERT base
+}
+"""Connector sizes of spec 1's experts."""
+
+PROJECTIONS: dict[str, tuple[str, int]] = {"action_units": ("hero.nn.action_units:AUProjector", 35)}
+"""Input projections by name, with the columns I they read: modules from values and mask (B, L, I) to (B, L, D)."""
+
+
+class Connected(NamedTuple):
+    """`tokens` (B, Q, D), `projected` (B, Q, W), `present` (B,) False where a sample had no valid step."""
+
+    tokens: torch.Tensor
+    projected: torch.Tensor
+    present: torch.Tensor
+    attention: torch.Tensor | None = None
+
+
+class Connector(nn.Module):
+    """Input projection, resampler and projection head of one modality.
+
+    `projection` names one of `PROJECTIONS`; without it the resampler's own linear layer reads the I columns. `sizes` are
+    the arguments as given, so that a saved connector can be made again.
+
+    Raises:
+        ConfigError: a size is below 1, the heads do not divide the columns, or no projection has that name.
+    """
+
+    def __init__(
+        self,
+        *,
+        dim_in: int,
+        queries: int = 32,
+        dim: int = 768,
+        dim_lm: int = 4096,
+        layers: int = 2,
+        heads: int = 12,
+        projection: str = "",
+        hidden: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.sizes: dict[str, Any] = {
+            "dim_in": dim_in, "queries": queries, "dim": dim, "dim_lm": dim_lm, "layers": layers, "heads": heads,
+            "projection": projection, "hidden": hidden,
+        }  # fmt: skip
+        self.dim_in, self.queries, self.dim = dim_in, queries, dim
+        self.projection = _projection(projection, dim_in=dim_in, dim=dim) if projection else None
+        self.resampler = Resampler(
+            dim_in=dim if projection else dim_in, dim=dim, queries=queries, layers=layers, heads=heads
+        )
+        self.projector = Projector(dim_in=dim, dim_out=dim_lm, hidden=hidden)
+
+    def forward(
+        self,
+        inputs: torch.Tensor,
+        mask: torch.Tensor | None = None,
+        coordinates: torch.Tensor | None = None,
+        *,
+        with_attention: bool = False,
+    ) -> Connected:
+        """Feature tokens of `inputs` (B, L, I).
+
+        Args:
+            inputs: (B, L, I).
+            mask: bool, (B, L) for whole steps or (B, L, I) for single values; all valid without it. Where there is no
+                input projection, a step is valid when all its values are.
+            coordinates: (B, L, A): seconds, and fractions of the picture's height and width.
+            with_attention: also (B, layers, Q, L), where each query looked.
+
+        Raises:
+            InputError: the shapes do not fit.
+        """
+        steps = mask
+        if self.projection is not None:
+            cells = torch.ones_like(inputs, dtype=torch.bool) if mask is None else mask
+            cells = cells[..., None].expand_as(inputs) if cells.ndim == 2 else cells
+            inputs, steps = (
+                self.projection(inputs.masked_fill(~cells, 0), cells),
+                cells.any(dim=-1),
+            )  # (B, L, D), (B, L)
+        elif mask is not None and mask.ndim == 3:
+            steps = mask.all(dim=-1)
+        found = self.resampler(inputs, steps, coordinates, with_attention=with_attention)
+        return Connected(found.tokens, self.projector(found.tokens), found.present, found.attention)
+
+
+class Connectors(nn.Module):
+    """The connectors by modality, and the evidence decoder they share.
+
+    Raises:
+        ConfigError: a modality is unknown, or a width does not fit the decoder.
+    """
+
+    def __init__(
+        self, parts: Mapping[Modality, Connector], decoder: EvidenceDecoder | T5EvidenceDecoder | None = None
+    ) -> None:
+        super().__init__()
+        unknown = sorted(set(parts) - set(get_args(Modality)))
+        if unknown or not parts:
+            raise ConfigError(
+                f"connectors for {', '.join(unknown) or 'nothing'} cannot be made; modalities: {', '.join(TASK_OF)}"
+            )
+        widths = sorted(
+            {part.dim for part in parts.values()} | ({decoder.dim_features} if decoder is not None else set())
+        )
+        if len(widths) > 1:
+            raise ConfigError(f"connectors and decoder have {widths} feature columns; give all of them the same")
+        self.parts = nn.ModuleDict({str(name): part for name, part in parts.items()})
+        self.decoder = decoder
+
+    def forward(
+        self,
+        modality: Modality,
+        inputs: torch.Tensor,
+        mask: torch.Tensor | None = None,
+        coordinates: torch.Tensor | None = None,
+        *,
+        with_attention: bool = False,
+    ) -> Connected:
+        """Feature tokens of one modality's inputs; the arguments are those of `Connector.forward`.
+
+        Raises:
+            ConfigError: there is no connector for the modality.
+            InputError: the shapes do not fit.
+        """
+        found: Connected = self.part(modality)(inputs, mask, coordinates, with_attention=with_attention)
+        return found
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """The modalities there is a connector for."""
+        return cast("tuple[Modality, ...]", tuple(self.parts))
+
+    def part(self, modality: Modality) -> Connector:
+        """The connector of one modality.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if modality not in self.parts:
+            raise ConfigError(f"there is no connector for '{modality}'; there are: {', '.join(self.parts)}")
+        return cast("Connector", self.parts[modality])
+
+
+def spec_connectors(*, dim_lm: int = 4096) -> Connectors:
+    """Connectors of spec 1's sizes with fresh weights: scene, motion, face, voice, words, and the decoder of bytes."""
+    return Connectors({m: Connector(**sizes, dim_lm=dim_lm) for m, sizes in SPEC_SIZES.items()}, EvidenceDecoder())
+
+
+def _projection(name: str, *, dim_in: int, dim: int) -> nn.Module:
+    if name not in PROJECTIONS:
+        raise ConfigError(f"no input projection is called '{name}'; known: {', '.join(PROJECTIONS)}")
+    path, columns = PROJECTIONS[name]
+    if dim_in != columns:
+        raise ConfigError(f"the input projection '{name}' reads {columns} columns, not {dim_in}; give dim_in={columns}")
+    module, _, attribute = path.partition(":")
+    made: nn.Module = getattr(import_module(module), attribute)(dim=dim)
+    return made

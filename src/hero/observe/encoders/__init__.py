@@ -1,0 +1,1 @@
+"""Frozen pretrained encoders: pictures, motion, sound and words into features."""

@@ -1,0 +1,1 @@
+"""Experts whose tracks are features of pretrained encoders."""
