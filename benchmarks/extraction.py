@@ -3,7 +3,7 @@
     HERO_DATA=<folder> python benchmarks/extraction.py
 
 The GRID clips and the RAVDESS video (720p) go through small encoders of the real architectures (CLIP, VideoMAE, HuBERT of 384
-columns and six layers, random weights). All engines extract the same clips in one process, after a warm-up:
+columns and four layers, random weights). All engines extract the same clips in one process, after a warm-up:
 
 * `whole / encoders`: wall time of the extraction over the time that the same batches take in the encoders alone, encoded
   again with nothing else running.
@@ -38,7 +38,7 @@ from hero.observe.encoders import encoder as encoders
 from hero.observe.encoders.encoder import Encoder, Features
 from hero.observe.features import feed
 
-REPEATS = 3
+REPEATS = 2
 
 
 class Recorded:

@@ -29,6 +29,7 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 from hero import weights
+from hero.clips import VIDEO
 from hero.data.sync_pairs import Sides, from_features, read_clip
 from hero.errors import ConfigError, HeroError, UsageError
 from hero.nn.cross_modal import CrossModalTransformer
@@ -36,7 +37,6 @@ from hero.observe.synergy.axis import AUDIO_COLUMNS, MOTION_COLUMNS
 from hero.observe.synergy.learned import NAME
 
 PRESETS = Path(__file__).with_name("synergy")
-VIDEO = {".mp4", ".mpg", ".mpeg", ".mov", ".mkv", ".webm", ".avi", ".m4v"}
 HELD_OUT_FOLDS = 4
 VALIDATION = 5  # every fifth speaker of the portraits judges and is not trained on
 

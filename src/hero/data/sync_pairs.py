@@ -21,7 +21,14 @@ from hero.errors import InputError, UsageError
 from hero.media.clip import Clip
 from hero.observe.expert import Context
 from hero.observe.stream import observe
-from hero.observe.synergy.axis import MOTION_COLUMNS, lips_and_sound, normalise_lips, normalise_sound, resample
+from hero.observe.synergy.axis import (
+    MOTION_COLUMNS,
+    lips_and_sound,
+    normalise_lips,
+    normalise_sound,
+    resample,
+    standardised,
+)
 from hero.observe.voice import COLUMNS as PROSODY_COLUMNS
 from hero.types import Track
 
@@ -249,10 +256,6 @@ def from_features(path: Path, motion: str, audio: str, speaker: str = "") -> Sid
                 "name one of them, or observe the clip with a preset that has the encoder"
             )
         values, times_s, mask = (parts[f"{name}.{part}"] for part in PARTS)
-        mask = mask if mask.ndim == 2 else np.repeat(mask[:, None], values.shape[1], axis=1)
-        known = np.maximum(mask.sum(0), 1)
-        mean = np.where(mask, values, 0).sum(0) / known
-        spread = np.sqrt(np.where(mask, (values - mean) ** 2, 0).sum(0) / known)
         columns = tuple(str(n) for n in range(values.shape[1]))
-        made.append(Track(side, (values - mean) / np.maximum(spread, 1e-3), times_s, mask, columns, "spreads"))
+        made.append(standardised(Track(side, values, times_s, mask, columns)))
     return Sides(path.stem, speaker or path.stem, made[0], made[1])

@@ -34,6 +34,7 @@ EXPERTS: dict[str, str] = {
     "au": "hero.observe.au.expert:AUExpert",
     "voice_features": "hero.observe.features.sounds:VoiceFeatures",
     "words_features": "hero.observe.features.text:WordsFeatures",
+    "synergy_features": "hero.observe.features.synergy:SynergyFeatures",
     "decoder": "hero.observe.features.decoder:DecoderExpert",
     "voice_labels": "hero.observe.features.labels:VoiceLabels",
     "voice_emotion": "hero.observe.posteriors:VoiceEmotion",

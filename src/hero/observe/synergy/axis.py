@@ -1,8 +1,8 @@
 """One time axis for picture and sound: interpolation where a track is slower than the axis, mean pooling where faster.
 
 Masks are honoured: nothing is interpolated across a hole, and only what was measured is averaged. `normalise_lips` and
-`normalise_sound` make the two sides that the
-synergy model reads out of the embedded experts' tracks.
+`normalise_sound` make the two sides that the synergy model reads out of the embedded experts' tracks, `standardised` one
+side out of an encoder's features.
 Legend of shapes: K rows of a track, T steps of the axis, D columns.
 """
 
@@ -123,3 +123,12 @@ def normalise_sound(prosody: Track) -> Track:
     clear = np.where(voiced, np.clip(harmonic / HARMONIC_DB, -0.5, 1.5), 0)
     values = np.stack([2 * level - 1, tone, voiced.astype(float), clear], axis=1)
     return Track("audio", values, prosody.times_s, np.ones(len(values), bool), AUDIO_COLUMNS, "1")
+
+
+def standardised(track: Track) -> Track:
+    """The track (K, D) with each column at mean 0 and spread 1 over what was measured of the clip."""
+    known = np.maximum(track.mask.sum(0), 1)  # (D,)
+    mean = np.where(track.mask, track.values, 0).sum(0) / known
+    spread = np.sqrt(np.where(track.mask, (track.values - mean) ** 2, 0).sum(0) / known)
+    values = (track.values - mean) / np.maximum(spread, 1e-3)
+    return Track(track.name, values, track.times_s, track.mask, track.columns, "spreads")

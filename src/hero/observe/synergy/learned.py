@@ -41,7 +41,11 @@ SMALL = 1e-5  # of PyTorch's LayerNorm
 
 @dataclass(frozen=True, eq=False)
 class SynergyModel:
-    """Trained weights with what they need to be used: window length, heads, reach, and the logit's scale and shift."""
+    """Trained weights with what they need to be used: window length, heads, and the logit's scale and shift.
+
+    `sides` names the tracks (`expert.track`) that are read, picture then sound; None for the embedded experts' measures,
+    which are judged only where lips are seen often enough and something sounds.
+    """
 
     tensors: Mapping[str, NDArray[np.float32]]
     used: ModelUsed
@@ -49,6 +53,7 @@ class SynergyModel:
     heads: int
     scale: float
     shift: float
+    sides: tuple[str, str] | None = None
 
     @classmethod
     def load(cls, folder: Path | None = None) -> SynergyModel:
@@ -58,22 +63,32 @@ class SynergyModel:
             WeightsError: the weights are missing, damaged, or not for these columns.
         """
         read = weights.read(NAME, folder)
-        columns = [list(read.card.get(key, ())) for key in ("motion", "audio")]
-        if columns != [list(MOTION_COLUMNS), list(AUDIO_COLUMNS)]:
+        sides = tuple(read.card.get(key, "") for key in ("motion", "audio"))
+        named = (sides[0], sides[1]) if all(isinstance(side, str) and "." in side for side in sides) else None
+        if named is None and [list(side) for side in sides] != [list(MOTION_COLUMNS), list(AUDIO_COLUMNS)]:
             raise WeightsError(
-                f"weights '{NAME}' read the columns {columns}, this version has {[MOTION_COLUMNS, AUDIO_COLUMNS]}; "
+                f"weights '{NAME}' read the columns {sides}, this version has {[MOTION_COLUMNS, AUDIO_COLUMNS]}; "
                 "reinstall hero or train them again (recipes/synergy.py)"
             )
         tensors = {name: np.asarray(value, np.float32) for name, value in read.tensors.items()}
         setting = {key: float(read.card[key]) for key in ("window_s", "heads", "scale", "shift")}
-        return cls(tensors, read.used, setting["window_s"], int(setting["heads"]), setting["scale"], setting["shift"])
+        heads = int(setting["heads"])
+        return cls(tensors, read.used, setting["window_s"], heads, setting["scale"], setting["shift"], named)
+
+    @property
+    def dims(self) -> tuple[int, int]:
+        """Columns of picture and sound that the model reads (values and their steps come in together)."""
+        picture, sound = (self.tensors[f"{side}.linear.weight"].shape[1] // 2 for side in ("motion", "audio"))
+        return picture, sound
 
     def tracks(self, motion: Track, audio: Track) -> tuple[Track, Track] | None:
         """Tracks `features` and `belongs` of two normalised sides; None for a clip shorter than a window or lips seen rarely.
 
         Windows in which the lips were hidden for more than half of the time or hardly anything sounds are masked.
         """
-        if min(motion.times_s.size, audio.times_s.size) < 2 or np.median(np.diff(motion.times_s)) > SLOWEST_S:
+        if min(motion.times_s.size, audio.times_s.size) < 2:
+            return None
+        if self.sides is None and np.median(np.diff(motion.times_s)) > SLOWEST_S:
             return None
         first_s = max(motion.times_s[0], audio.times_s[0])
         last_s = min(motion.times_s[-1], audio.times_s[-1])
@@ -86,8 +101,9 @@ class SynergyModel:
         starts = np.unique(np.append(np.arange(0, count - width + 1, round(HOP_S / STEP_S)), count - width))
         at = starts[:, None] + np.arange(width)  # (W, T)
         features, logit = self._slide(lips, seen, sound, heard, at)
-        sounding_s = (sound[at, 0] > AUDIBLE).sum(axis=1) * STEP_S
-        usable = (sounding_s >= AUDIBLE_S) & (seen[at].mean(axis=1) >= 0.5)
+        usable = seen[at].mean(axis=1) >= 0.5
+        if self.sides is None:
+            usable &= (sound[at, 0] > AUDIBLE).sum(axis=1) * STEP_S >= AUDIBLE_S
         chance = 1 / (1 + np.exp(-np.clip(self.scale * logit + self.shift, -50, 50)))
         names = tuple(f"s{n:02d}" for n in range(features.shape[1]))
         return (
