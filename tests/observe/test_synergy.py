@@ -86,6 +86,13 @@ def test_sound_out_of_step_is_told_with_its_side(lag_s: float, cue: str):
     assert "0.36 s" in obs.evidence[0].text
 
 
+def test_lips_seen_rarely_are_not_judged():
+    sound = syllables(1, 6)
+    obs = finish(face(mouth(sound, 0.3, fps=5)), voice(sound))
+    assert not {"lips_match", "sound_late", "sound_early", "lips_mismatch"} & set(cues(obs))
+    assert any("every 0.20 s" in note for note in obs.notes)
+
+
 def test_another_sound_rarely_matches_and_the_right_one_mostly_does():
     right = wrong = 0
     for seed in range(20):

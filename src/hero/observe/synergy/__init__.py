@@ -13,7 +13,7 @@ import numpy as np
 from hero.observe.spans import runs
 from hero.observe.synergy.agree import action_units, agreement, energy, voice_under_raised_corners
 from hero.observe.synergy.axis import lips_and_sound, normalise_lips, normalise_sound
-from hero.observe.synergy.learned import NAME, SynergyModel
+from hero.observe.synergy.learned import NAME, SLOWEST_S, SynergyModel
 from hero.observe.synergy.sync import HOP_S, NEAR_S, WINDOW_S, Pair, Sync, judge, pair_up, windows
 from hero.phrases import Phrases, phrases
 from hero.types import Absence, Evidence, Observation, Span, Track
@@ -33,6 +33,7 @@ MISMATCH_R, MISMATCH_MIN_S = 0.30, 2.5  # what unrelated syllables reach on aver
 SYNC_COLUMNS = ("correlation", "lag_s", "near_correlation", "near_level_correlation")
 TOGETHER_R, TOGETHER_CHANCE = 0.40, 0.05
 SHORT = "too little speech with the mouth in view to judge lips against sound ({got:.1f} s; at least {need:.0f} s)"
+RARE = "the mouth was seen every {step:.2f} s, not at least every {slowest} s: too rarely to judge lips against sound"
 
 
 class SynergyExpert:
@@ -68,7 +69,10 @@ class SynergyExpert:
         words = phrases("synergy", self.lang)
         pair = pair_up(face["mouth"], prosody)
         tracks, evidence, notes = {"sync": sync_track(pair)}, [], []
-        if pair.speech_s < MIN_SPEECH_S:
+        step_s = float(np.median(np.diff(face["mouth"].times_s))) if face["mouth"].times_s.size > 1 else np.inf
+        if step_s > SLOWEST_S:
+            notes.append(RARE.format(step=step_s, slowest=SLOWEST_S))
+        elif pair.speech_s < MIN_SPEECH_S:
             notes.append(SHORT.format(got=pair.speech_s, need=MIN_SPEECH_S))
         elif (sync := judge(pair)) is not None:
             evidence += self._sync(sync, pair, tracks["sync"], words)
