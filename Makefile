@@ -53,7 +53,7 @@ test: $(VENV)/.dev  ## the test suite; real clips are used where HERO_DATA names
 test-model: $(VENV)/.model  ## the tests that need PyTorch, transformers, Ray or WebDataset
 	@$(BIN)/python -m pytest $$(grep -rlE '(importorskip|find_spec)\("(torch|transformers|huggingface_hub|ray|webdataset)' tests --include='*.py')
 
-check: $(VENV)/.dev  ## lint, format, types, layers
+check: $(VENV)/.model  ## lint, format, types (of the PyTorch parts too), layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
