@@ -127,6 +127,26 @@ def test_a_path_is_a_folder_and_a_name_is_the_catalogues(tmp_path: Path, monkeyp
         checkpoints.find("./none")
 
 
+def test_what_is_read_as_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    for text in ("mine", "./none", "~/none", str(tmp_path), "somebody/unknown"):
+        assert checkpoints.is_path(text), text
+    for text in (NAME, ROW.repo, "none", ""):
+        assert not checkpoints.is_path(text), text
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(WeightsError, match=r"'./file' is a file, not a folder"):
+        checkpoints.find("./file")
+
+
+def test_only_what_the_catalogue_names_is_fetched_again(places: dict[str, Path], tmp_path: Path) -> None:
+    snapshot = places["hf"] / "models--google-bert--bert-base-uncased" / "snapshots" / ("1" * 40)
+    for folder in (places["own"] / NAME, places["cache"] / NAME, snapshot):
+        assert f"`hero models fetch {NAME}`" in checkpoints.cure_of(folder)
+    for folder in (tmp_path / NAME, places["own"] / "mine", places["hf"] / "models--a--b" / "snapshots" / "2"):
+        assert checkpoints.cure_of(folder) == "name a folder that holds the whole model in the Hugging Face layout"
+
+
 @pytest.mark.parametrize(("config", "kind"), [
     ({"model_type": "clip"}, "clip_vision"), ({"model_type": "siglip"}, "siglip_vision"),
     ({"model_type": "videomae"}, "videomae"), ({"model_type": "VideoMAEv2_Base", "model_config": {}}, "videomae"),

@@ -132,6 +132,7 @@ def test_random_checkpoints_are_made_when_they_are_needed() -> None:
     ("au", {"source": "openface"}, "absent", "needs a table"), ("au", {"source": "openface", "table": "t.csv"}, "runs", ""),
     ("au", {"source": "feature_extraction"}, "runs", ""), ("scene_features", {"model": "nonsense"}, "absent", "no checkpoint"),
     ("scene_features", {"model": "./none"}, "absent", "there is no folder"), ("smell", {}, "absent", "no expert has that name"),
+    ("synergy_features", {"weights": "none"}, "absent", "no synergy weights"),
 ])  # fmt: skip
 def test_every_expert_is_judged(expert: str, settings: dict[str, str], how: str, said: str) -> None:
     state = doctor.judge(expert, settings, WHOLE)
@@ -180,6 +181,8 @@ def test_for_people_and_the_exit_codes(tmp_path: Path) -> None:
     alone.write_text("name: alone\nexperts: {motion: {}}\n")
     assert asked("doctor", "--preset", alone, "--strict")[0] == 0
     assert asked("doctor", "--preset", "magic")[0] == 2
+    code, told = asked("doctor", "--strict")
+    assert code == 2 and "add --preset" in told
 
 
 def test_models_lists_checkpoints(places: dict[str, Path]) -> None:

@@ -191,3 +191,12 @@ def test_pack_into_a_file_is_an_output_error(
 def test_pack_of_nothing_says_so(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="no third-party weights"):
         models.pack(tmp_path / "out")
+
+
+def test_a_fetch_that_had_to_take_the_lesser_weights_says_so() -> None:
+    from hero.batch import _fetched
+
+    bundle = models.entry("face_landmarker")
+    assert _fetched("face_landmarker", Path(bundle.files[0].file)).endswith("is at hand")
+    stand_in = _fetched("face_landmarker", Path("face_landmark.tflite"))
+    assert "cannot be reached" in stand_in and "measures less" in stand_in

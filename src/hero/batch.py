@@ -147,7 +147,17 @@ def fetch_models(*, quiet: bool, console: Console | None = None) -> None:
             Screen(as_json=True).warn(error.line)
             continue
         if not quiet:
-            Screen(as_json=False).console.print(f"{name}: {path.name} is at hand", highlight=False)
+            Screen(as_json=False).console.print(_fetched(name, path), markup=False, highlight=False, soft_wrap=True)
+
+
+def _fetched(name: str, path: Path) -> str:
+    """What a fetch came to: the weights themselves, or the lesser ones that stand in while their source is unreachable."""
+    from hero.models import entries
+
+    entry = entries().get(name)
+    if entry and path.name != entry.files[0].file:
+        return f"{name}: its source cannot be reached; {path.name} stands in, which measures less ({entry.otherwise})"
+    return f"{name}: {path} is at hand"
 
 
 def fetch_named(names: Sequence[str], preset: str | None) -> None:
@@ -175,7 +185,7 @@ def fetch_named(names: Sequence[str], preset: str | None) -> None:
                 folder = fetch(name, progress=progress)
             else:
                 folder = hub.fetch(name, progress=progress, build=_build_random).folder
-        screen.console.print(f"{name}: {folder} is at hand", markup=False, highlight=False, soft_wrap=True)
+        screen.console.print(_fetched(name, folder), markup=False, highlight=False, soft_wrap=True)
 
 
 def _build_random(name: str, folder: Path) -> None:
@@ -215,10 +225,15 @@ def examine(preset: str | None, *, as_json: bool, strict: bool) -> int:
     """Print what runs on this machine; returns the exit code: 3 where a preset cannot run (`strict`: not whole).
 
     Raises:
-        ConfigError: no preset has that name.
+        UsageError: `strict` without a preset, or no preset has that name.
     """
     from hero import doctor
     from hero.show import doctor_report
+
+    if strict and not preset:
+        raise UsageError(
+            "--strict asks whether a preset is whole, but none is named; add --preset, such as --preset hero"
+        )
 
     health = doctor.examine(preset)
     if as_json:

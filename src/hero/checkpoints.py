@@ -113,15 +113,13 @@ def find(name_or_path: str | Path, *, kind: str | None = None) -> Checkpoint | N
     if kind is not None and kind not in inside.MODEL_TYPES:
         raise ConfigError(f"no checkpoint is of kind '{kind}'; known: {', '.join(inside.MODEL_TYPES)}")
     text = str(name_or_path)
-    folder, row = Path(text).expanduser(), _row(text)
-    separated = any(sign in text for sign in ("/", "\\", os.sep)) or text.startswith((".", "~"))
-    if folder.is_dir() and (separated or row is None) and text:
+    if is_path(text):
+        folder = Path(text).expanduser()
+        if not folder.is_dir():
+            flaw = f"'{text}' is a file, not a folder" if folder.exists() else f"there is no folder '{text}'"
+            raise WeightsError(f"{flaw}; name a checkpoint's folder, or a name that `hero models` lists")
         return _open(folder.absolute(), None, kind)
-    if row is None and separated:
-        raise WeightsError(
-            f"there is no folder '{text}'; name a checkpoint's folder, or a name that `hero models` lists"
-        )
-    row = row or known(text)
+    row = known(text)
     if kind and not set(inside.MODEL_TYPES[kind]) & set(inside.MODEL_TYPES[row.kind]):
         fit = ", ".join(name for name, other in catalogue().items() if other.kind == kind)
         raise ConfigError(f"'{row.name}' is a checkpoint of kind '{row.kind}', wanted is '{kind}'; choose from: {fit}")
@@ -130,6 +128,14 @@ def find(name_or_path: str | Path, *, kind: str | None = None) -> Checkpoint | N
             return _open((base / row.name).absolute(), row, kind)
     snapshot = _snapshot(row)
     return _open(snapshot, row, kind, revision=snapshot.name) if snapshot else None
+
+
+def is_path(name_or_path: str | Path) -> bool:
+    """Whether `find` reads this as a folder that its user named, not as a name of the catalogue."""
+    text = str(name_or_path)
+    separated = any(sign in text for sign in ("/", "\\", os.sep)) or text.startswith((".", "~"))
+    there = bool(text) and Path(text).expanduser().is_dir()
+    return (there and separated) or (_row(text) is None and (there or separated))
 
 
 def named_in(settings: Mapping[str, Any]) -> tuple[str, ...]:
@@ -200,6 +206,15 @@ def fetch_cure(row: Known) -> str:
     """What to do about a damaged folder of the catalogue."""
     made = "it is made again when it is used" if row.random else f"run `hero models fetch {row.name}`"
     return f"delete that folder and {made}, or name another one in HERO_MODELS"
+
+
+def cure_of(folder: Path) -> str:
+    """What to do about a damaged folder: fetch it anew where it is the catalogue's, else name another one."""
+    fetched = folder.parent.absolute() in [base.absolute() for base in models.folders()]
+    row = catalogue().get(folder.name) if fetched else None
+    if folder.parent.name == "snapshots":  # the Hugging Face cache
+        row = _row(folder.parent.parent.name.removeprefix("models--").replace("--", "/"))
+    return fetch_cure(row) if row else _own_cure()
 
 
 def _own_cure() -> str:

@@ -132,6 +132,13 @@ def baseline(
     raise typer.Exit(run_baseline(job, out))
 
 
+def _folder(text: str) -> Path:
+    """The folder that an option names; an empty one (an unset shell variable) would mean the current folder."""
+    if not text:
+        raise typer.BadParameter("an empty path; give a folder, '.' for the current one")
+    return Path(text)
+
+
 @app.command(
     epilog="Examples: `hero observe clips/ --out features` · `hero observe clips.csv --preset hero --out features "
     "--transcripts srt/` · `hero observe shard-0.tar --out features --to webdataset` · "
@@ -147,11 +154,21 @@ def observe(
             "shards (.tar).",
         ),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for a file per clip, table.csv, failed.csv and run.json.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            parser=_folder, metavar="DIR", help="Folder for a file per clip, table.csv, failed.csv and run.json."
+        ),
+    ],
     preset: Annotated[str, typer.Option(help="A shipped preset or a YAML file.")] = "hero",
     settings: Annotated[list[str] | None, typer.Option("--set", help="part.key=value, e.g. face.fps=10.")] = None,
     transcripts: Annotated[
-        Path | None, typer.Option(help="Folder with what is said in each clip: <stem>.srt, .vtt, .json or .txt.")
+        Path | None,
+        typer.Option(
+            parser=_folder,
+            metavar="DIR",
+            help="Folder with what is said in each clip: <stem>.srt, .vtt, .json or .txt.",
+        ),
     ] = None,
     lang: Annotated[Lang, typer.Option(help="Language of the evidence.")] = Lang.en,
     licence: Annotated[
@@ -161,7 +178,12 @@ def observe(
         int | None, typer.Option(min=1, help="Clips at once (default: cores, at least 2); with ray, processes.")
     ] = None,
     cache: Annotated[
-        Path | None, typer.Option(help="Where observations are kept (default: ~/.cache/hero/observations).")
+        Path | None,
+        typer.Option(
+            parser=_folder,
+            metavar="DIR",
+            help="Where observations are kept (default: ~/.cache/hero/observations).",
+        ),
     ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep no observations beside the results.")] = False,
     engine: Annotated[Engine, typer.Option(help="local, or ray for a cluster.")] = Engine.local,

@@ -314,6 +314,16 @@ def _synergy(expert: str, settings: Mapping[str, Any], parts: Mapping[str, Part]
     )
 
 
+def _synergy_features(expert: str, settings: Mapping[str, Any], parts: Mapping[str, Part]) -> State:
+    """Runs on weights of the user's own making."""
+    from hero.observe.features.synergy import TRAIN
+
+    folder = settings.get("weights", "none")
+    if folder not in ("none", None, False) and Path(folder, "synergy.safetensors").is_file():
+        return State(expert, "runs")
+    return State(expert, "absent", "no synergy weights for encoder features are at hand", TRAIN)
+
+
 Rule = Callable[[str, Mapping[str, Any], Mapping[str, Part]], State]
 RULES: Mapping[str, Rule] = {
     "face": _face,
@@ -325,5 +335,6 @@ RULES: Mapping[str, Rule] = {
     "voice": _voice,
     "voice_emotion": _voice,
     "synergy": _synergy,
+    "synergy_features": _synergy_features,
 }
 """What decides whether an expert runs; others need their checkpoints, or nothing but the install."""

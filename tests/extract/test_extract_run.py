@@ -317,3 +317,12 @@ def test_the_journal_survives_odd_lines(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     assert journal.remembered(Row("a", "a", "done", kept=True)).seconds == 2.5
     assert journal.remembered(Row("b", "b", "done", kept=True)).seconds is None
+
+
+def test_a_clip_of_which_nothing_can_be_decoded_has_failed(hero_data: Path, tmp_path: Path) -> None:
+    whole = next(iter(sorted(hero_data.glob("grid/*.mpg"))))
+    cut = tmp_path / "cut.mpg"
+    cut.write_bytes(whole.read_bytes()[:3000])  # enough for the streams' headers
+    assert observe(tmp_path / "out", cut) == 3
+    (row,) = table(tmp_path / "out", "failed.csv")
+    assert "not one frame and no sound could be decoded" in row["reason"]

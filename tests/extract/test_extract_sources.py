@@ -196,3 +196,49 @@ def test_shards_are_closed_at_their_size(clips: Path, tmp_path: Path) -> None:
     with tarfile.open(paths[1]) as tar:
         assert tar.getnames() == ["clip1.safetensors", "clip1.json"]
     assert read_header(out / "clip0.safetensors")["preset"] == "light"
+
+
+# Nothing is lost silently
+
+
+def test_one_clip_twice_in_a_manifest_gives_two_results(clips: Path, tmp_path: Path) -> None:
+    copy_of(clips / "clip0.mp4", tmp_path / "a.mp4")
+    for name, word in (("1.srt", "hello"), ("2.srt", "goodbye")):
+        (tmp_path / name).write_text(SRT.replace("hello there", word))
+    rows = ["a.mp4,one,1.srt", "a.mp4,two,1.srt", "a.mp4,,1.srt", "a.mp4,,2.srt", "a.mp4,,2.srt"]
+    found = {}
+    for number, order in enumerate((rows, rows[::-1])):
+        path = manifest(tmp_path, "\n".join(["path,id,transcript", *order]), f"m{number}.csv")
+        assert observe(tmp_path / "out", path, tmp_path / "a.mp4", preset=with_words(tmp_path)) == 0
+        assert len(table(tmp_path / "out")) == 4
+        found[number] = states(tmp_path / "out")
+    assert found[0] == found[1]
+    said = [
+        " ".join(word.label for word in read_timeline(tmp_path / "out" / row["file"]).spans("words", "words"))
+        for row in table(tmp_path / "out")
+    ]
+    assert sorted(said) == ["goodbye", "hello", "hello", "hello"]
+
+
+def test_several_clips_under_one_key_are_named(clips: Path, tmp_path: Path) -> None:
+    film = (clips / "clip0.mp4").read_bytes()
+    parts = dict.fromkeys(["dia0.utt1.mp4", "dia0.utt2.mp4", "two.mp4", "two.webm", "ok.mp4", "ok.wav"], film)
+    assert observe(tmp_path / "out", shard(tmp_path / "s.tar", parts)) == 3
+    rows = {row["clip"].rpartition(":")[2]: row for row in table(tmp_path / "out")}
+    assert {name: row["status"] for name, row in rows.items()} == {
+        "dia0.utt1.mp4": "failed", "dia0.utt2.mp4": "failed", "two.mp4": "failed", "two.webm": "failed", "ok": "done",
+    }  # fmt: skip
+    assert "the key 'dia0' has 2 clips (dia0.utt1.mp4, dia0.utt2.mp4)" in rows["dia0.utt2.mp4"]["reason"]
+    assert "write '_'" in rows["dia0.utt2.mp4"]["cure"]
+
+
+def test_a_record_beside_a_clip_is_no_transcript(clips: Path, tmp_path: Path) -> None:
+    film = (clips / "clip1.mp4").read_bytes()
+    record, words = b'{"url": "x", "caption": "y"}', b'{"words": [{"word": "hi", "start": 0, "end": 0.3}]}'
+    parts = {"a.mp4": film, "a.json": record, "b.mp4": film, "b.json": record, "b.txt": b"plain words"}
+    parts |= {"c.mp4": film, "c.json": words, "d.mp4": film, "d.json": b"\xff{", "e.mp4": film, "e.json": words}
+    parts["e.txt"] = b"text first"
+    found = {one.stem: one.transcript for one in members(shard(tmp_path / "s.tar", parts))}
+    names = {stem: words.name if isinstance(words, Member) else None for stem, words in found.items()}
+    assert names == {"a": None, "b": "b.txt", "c": "c.json", "d": None, "e": "e.txt"}
+    assert observe(tmp_path / "out", tmp_path / "s.tar", preset=with_words(tmp_path)) == 0

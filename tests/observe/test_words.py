@@ -144,7 +144,8 @@ def test_absent_without_transcript_and_recogniser(monkeypatch: pytest.MonkeyPatc
 def test_recogniser_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recognize, "recognizer", lambda: pytest.fail("asked for a recogniser"))
     absence = WordsExpert().start(SimpleNamespace(clip=MadeClip(None), lang="en", settings={"recognizer": "none"}))
-    assert absence is not None
+    assert absence is not None and "words.recognizer is 'none'" in absence.reason
+    assert "words.recognizer=auto" in absence.cure and "faster-whisper" not in absence.cure
 
 
 def made_recognizer(words: list[LabelledSpan], heard: list[int]) -> Recognizer:

@@ -15,6 +15,7 @@ from hero.config import Preset, load_preset
 from hero.errors import UsageError
 from hero.extract.gather import gather
 from hero.extract.local_engine import default_workers, run_local
+from hero.extract.place import RECORD, guard, settle
 from hero.extract.progress import Board
 from hero.extract.shards import write_shards
 from hero.extract.source import Source
@@ -25,7 +26,6 @@ from hero.observe.cache import ObservationCache
 from hero.report.write import prepare
 
 DONE, FAILED = 0, 3
-RECORD = "run.json"
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,16 @@ def run(job: Job) -> int:
     Raises:
         HeroError: what concerns all clips.
     """
+    if job.ray_address is not None and job.engine != "ray":
+        raise UsageError(
+            f"--ray-address '{job.ray_address}' is used only by --engine ray; the engine is {job.engine}; add "
+            "--engine ray, or leave the address away"
+        )
     preset = load_preset(job.preset, job.overrides)
     sources = gather(job.paths, job.transcripts)
     prepare(job.out)
+    sources = settle(sources, job.out)
+    guard(job.paths, sources, job.out, shards=job.to == "webdataset")
     if not job.offline and "face" in preset.experts:
         from hero.batch import fetch_models
 

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from hero.errors import InputError
@@ -49,7 +50,8 @@ class Member:
 class Source:
     """One clip of a run: what the table calls it, the stem of its result file, where it lies, and what came with it.
 
-    `extra` are a manifest's further columns; `flaw` says why there is no clip to read.
+    `extra` are a manifest's further columns; `flaw` says why there is no clip to read; `names` are the stems that the
+    result file may have, the shortest first.
     """
 
     name: str
@@ -58,13 +60,33 @@ class Source:
     transcript: Path | Member | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
     flaw: str = ""
+    names: tuple[str, ...] = ()
+
+    @cached_property
+    def place(self) -> str:
+        """Which clip it is, however its path was spelled and whatever it holds now: a hash of where it lies."""
+        path, inside = (self.at.shard, self.at.name) if isinstance(self.at, Member) else (self.at, "")
+        where = f"{path.parent.resolve() / path.name}\0{inside}"
+        return hashlib.sha256(where.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     @property
     def signature(self) -> str:
         """Changes when the clip is written anew, without reading it: sizes and times of change; empty if it is gone."""
         try:
-            return hashlib.sha256(repr(_state(self.at)).encode()).hexdigest()[:16]
+            state = [self.at.name, *_state(self.at)]
+            return hashlib.sha256(repr(state).encode()).hexdigest()[:16]
         except OSError:
+            return ""
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the content, as `Clip.sha256` gives it; empty for a folder of frames and for what cannot be read."""
+        try:
+            if isinstance(self.at, Member):
+                return hashlib.sha256(self.at.read()).hexdigest()
+            with self.at.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except (OSError, InputError):
             return ""
 
     @property

@@ -119,6 +119,15 @@ class Journal:
         self._torn = False
 
 
+def has_rows(folder: Path) -> bool:
+    """Whether a journal of this package lies in the folder."""
+    try:
+        with (folder / JOURNAL).open(encoding="ascii", errors="replace") as file:
+            return any(_row_of(line.rstrip("\n")) for line in file)
+    except OSError:
+        return False
+
+
 def _row_of(line: str) -> Row | None:
     try:
         return Row.from_json(line) if line else None

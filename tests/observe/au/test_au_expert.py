@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from au_tables import MadeClip, openface_rows, pyfeat_rows, write
+from au_tables import PYFEAT_UNITS, MadeClip, openface_rows, pyfeat_rows, write
 
 from hero import models
 from hero.errors import ConfigError, UsageError
 from hero.media.clip import Clip
 from hero.observe.au import feature_extraction, pyfeat
 from hero.observe.au.expert import AUExpert
-from hero.observe.au.schema import COLUMNS
+from hero.observe.au.schema import AU_C, AU_R, COLUMNS
 from hero.observe.expert import Context
 from hero.observe.face import FaceExpert
 from hero.report.au_table import au_table
@@ -146,6 +146,13 @@ def test_a_table_longer_than_the_clip_is_cut_with_a_note(clip: MadeClip, tmp_pat
     assert not any("were cut" in n for n in exact.notes), "one row at the very end is rounding"
 
 
+def test_a_table_of_another_name_is_noted(clip: MadeClip, tmp_path: Path) -> None:
+    note = "the table ok.csv was taken for the clip film.01.mp4"
+    assert note in look(clip, source="openface", table=str(write(tmp_path / "ok.csv", openface_rows(50)))).notes
+    own = look(clip, source="openface", table=str(write(tmp_path / "film.01.csv", openface_rows(50))))
+    assert not any("was taken for" in said for said in own.notes)
+
+
 def test_times_are_on_the_clips_clock(tmp_path: Path) -> None:
     late = MadeClip(tmp_path / "a.mp4", 3.0, picture_s=0.5)
     seen = look(late, source="openface", table=str(write(tmp_path / "a.csv", openface_rows(50))))
@@ -157,10 +164,11 @@ def test_times_are_on_the_clips_clock(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "reason", "cure"),
     [
-        ({"source": "openface"}, "needs a table and none is named", "give table"),
         ({"source": "openface", "table": "."}, r"there is no table film.01.csv for this clip", "FOLDER with"),
-        ({"source": "openface", "table": "none.csv"}, "there is no table none.csv", "give table"),
-        ({"source": "openface", "table": "bad.csv"}, "no action unit column", "give table"),
+        ({"source": "openface", "table": "bad.csv"}, "no action unit column", "run FeatureExtraction with -aus"),
+        ({"source": "openface", "table": "nan.csv"}, "9 rows show a face, but no action unit", "as OpenFace 2 wrote it"),
+        ({"source": "openface", "table": "wild.csv"}, "315 action unit cells lie outside their scale", "as OpenFace 2"),
+        ({"source": "pyfeat", "table": "none_felt.csv"}, "9 rows show a face, but no action unit", "as py-feat"),
         ({"source": "openface", "table": "late.csv"}, "no row of the table lies within the clip", "table of this clip"),
         ({"source": "openface", "table": "unsure.csv"}, "confidence of 0.8 or more", "lower min_confidence"),
         ({"source": "feature_extraction"}, "is not on PATH", "install OpenFace 2 and set OPENFACE_BIN"),
@@ -176,10 +184,15 @@ def test_absences_name_their_cure(
     monkeypatch.setattr(pyfeat, "available", lambda: None)
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
     write(tmp_path / "late.csv", [row | {"timestamp": 50 + i / 25} for i, row in enumerate(openface_rows(9))])
+    units = (*AU_R, *AU_C)
+    write(tmp_path / "nan.csv", openface_rows(9, **dict.fromkeys(units, "nan")))
+    write(tmp_path / "wild.csv", openface_rows(9, **dict.fromkeys(units, 70)))
+    write(tmp_path / "none_felt.csv", pyfeat_rows(9, **{f"AU{n:02d}": "" for n in PYFEAT_UNITS}))
     write(tmp_path / "unsure.csv", openface_rows(9, confidence=0.3))
     seen = look(clip, **given)
     assert seen.absent is not None and not seen.tracks
     assert reason in seen.absent.reason and cure in seen.absent.cure
+    assert seen.absent.cure not in seen.absent.reason
 
 
 @pytest.mark.parametrize(
@@ -190,6 +203,10 @@ def test_absences_name_their_cure(
         ({"min_confidence": "high"}, "au.min_confidence is 'high'"),
         ({"fps": 0}, "must be above 0"),
         ({"tables": "a.csv"}, "no setting 'tables'; known: fps"),
+        ({"source": "openface"}, "no table is named; set au.table to a FILE, or to a FOLDER with <clip name>.csv"),
+        ({"source": "openface", "table": "none.csv"}, "au.table is 'none.csv', which is no file and no folder; set"),
+        ({"source": "pyfeat", "table": "/no/where"}, "au.table is '/no/where', which is no file and no folder; set"),
+        ({"source": "feature_extraction", "program": "/no/where"}, "where no FeatureExtraction lies that can be run"),
         ({"table": "a.csv"}, "goes with source: openface or pyfeat, not mediapipe"),
     ],
 )

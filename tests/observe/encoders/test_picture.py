@@ -186,4 +186,4 @@ def test_a_larger_shorter_side_is_cut_like_the_reference(tmp_path: Path) -> None
 def test_processors_that_ask_for_more_are_refused_with_the_cure(tmp_path: Path, lines: object, said: str) -> None:
     with pytest.raises(WeightsError, match=said) as caught:
         recipe_of(written(tmp_path, lines), "clip_vision", 224)
-    assert "hero models fetch" in caught.value.line
+    assert "name a folder that holds the whole model" in caught.value.line

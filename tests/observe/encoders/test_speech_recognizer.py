@@ -305,7 +305,7 @@ def test_the_expert_is_loaded_once_and_says_what_is_missing(
     with pytest.raises(ConfigError, match="whisper-large-v3"):
         WordsExpert().start(context(recognizer="whisper-larg-v3"))
     tiny_sound.build_bert(tmp_path)
-    with pytest.raises(ConfigError, match="kind 'bert' that recognises no speech"):
+    with pytest.raises(ConfigError, match="kind 'bert'; words takes whisper or audio_llm, such as whisper"):
         WordsExpert().start(context(recognizer=str(tmp_path)))
     with pytest.raises(ConfigError, match="allowed: auto, none"):
         WordsExpert().start(context(recognizer=3))

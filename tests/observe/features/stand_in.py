@@ -52,6 +52,6 @@ class Telling:
         return Features(values, np.array([number for number, _ in tokens], np.float64))
 
 
-def checkpoint(*, licence: str = "MIT", commercial: bool = True) -> Checkpoint:
+def checkpoint(kind: str = "clip_vision", *, licence: str = "MIT", commercial: bool = True) -> Checkpoint:
     """A checkpoint that is nowhere."""
-    return Checkpoint("stand-in", "clip_vision", Path("nowhere"), "", licence, commercial, "a" * 64)
+    return Checkpoint("stand-in", kind, Path("nowhere"), "", licence, commercial, "a" * 64)

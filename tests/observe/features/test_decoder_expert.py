@@ -11,6 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from hero.errors import ConfigError
 from hero.nn.connector import Connector, Connectors
 from hero.nn.connector_files import Training, save_connectors
 from hero.nn.evidence_decoder import EvidenceDecoder
@@ -56,6 +57,12 @@ def test_a_trained_decoder_describes_what_the_encoder_saw(tmp_path: Path) -> Non
     assert said.expert == "scene_features+decoder@r1"
 
 
-def test_a_folder_that_holds_none_is_an_absence(tmp_path: Path) -> None:
+def test_a_named_folder_that_holds_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"connectors\.json is missing; .*decoder\.connectors=none"):
+        create("decoder").start(Context(None, settings={"connectors": str(tmp_path)}))  # type: ignore[arg-type]
+
+
+def test_damaged_connectors_are_an_absence(tmp_path: Path) -> None:
+    (tmp_path / "connectors.json").write_text("{", "utf-8")
     absence = create("decoder").start(Context(None, settings={"connectors": str(tmp_path)}))  # type: ignore[arg-type]
-    assert absence and "connectors.json is missing" in absence.reason and "decoder.connectors=none" in absence.cure
+    assert absence and "connectors.json" in absence.reason and absence.cure and absence.cure not in absence.reason

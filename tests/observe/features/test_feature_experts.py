@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,10 @@ pytest.importorskip("transformers")
 
 from observe.features.stand_in import Telling, checkpoint
 
+from hero import checkpoints
 from hero.errors import ConfigError, WeightsError
 from hero.media.clip import Block, Frame
+from hero.observe.encoders.tiny import build
 from hero.observe.expert import Context, create
 from hero.observe.features import feed
 from hero.types import Absence, LabelledSpan, Observation, Span
@@ -44,7 +47,7 @@ class Known:
 @pytest.fixture
 def install(monkeypatch: pytest.MonkeyPatch) -> Install:
     def use(encoder: Telling) -> Telling:
-        monkeypatch.setattr(feed.checkpoints, "find", lambda name, **_: checkpoint())
+        monkeypatch.setattr(feed.checkpoints, "find", lambda name: checkpoint(checkpoints.known(name).kind))
         monkeypatch.setattr(feed, "open_encoder", lambda *_, **__: encoder)
         return encoder
 
@@ -169,9 +172,9 @@ def test_why_an_expert_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_model_may_depend_on_the_language(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     monkeypatch.setattr(feed.checkpoints, "find", lambda name, **_: asked.append(name))
-    choice = Known({"model": {"en": "english", "zh": "chinese"}})
+    choice = Known({"model": {"en": "wavlm-large", "zh": "chinese-hubert-large"}})
     create("voice_features").start(choice.context(lang="zh"))
-    assert asked == ["chinese"]
+    assert asked == ["chinese-hubert-large"]
     with pytest.raises(ConfigError, match="'en'"):
         create("voice_features").start(Known({"model": {"zh": "chinese"}}).context())
 
@@ -179,3 +182,61 @@ def test_the_model_may_depend_on_the_language(monkeypatch: pytest.MonkeyPatch) -
 def test_unknown_settings_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"no setting 'modell'; known: fps, max_side, model"):
         create("scene_features").start(Known({"modell": "x"}).context())
+
+
+@pytest.mark.parametrize(
+    ("expert", "name", "said"),
+    [
+        (
+            "scene_features",
+            "hubert-large-ll60k",
+            "of kind 'speech_encoder'; scene_features takes clip_vision or siglip_",
+        ),
+        ("motion_features", "tiny-clip", "of kind 'clip_vision'; motion_features takes videomae, such as videomae"),
+        ("voice_features", "openai/clip-vit-large-patch14", "takes speech_encoder or whisper, such as hubert"),
+        ("words_features", "whisper-large-v3", "words_features takes bert, such as bert-base-uncased"),
+        ("voice_labels", "hubert-large-ll60k", "voice_labels takes audio_classifier"),
+    ],
+)
+def test_a_name_of_another_kind_is_refused_before_it_is_fetched(
+    monkeypatch: pytest.MonkeyPatch, expert: str, name: str, said: str
+) -> None:
+    monkeypatch.setattr(feed.checkpoints, "find", lambda name: pytest.fail("looked for it"))
+    with pytest.raises(ConfigError, match=said):
+        create(expert).start(Known({"model": name}).context())
+
+
+@pytest.mark.parametrize(
+    ("flaw", "said"),
+    [
+        ("gone", "scene_features: there is no folder"),
+        ("file", "is a file, not a folder; name a checkpoint's folder"),
+        ("empty", "it has no config.json; name a folder that holds the whole model"),
+        ("cut", "is damaged: it has .*; name a folder that holds the whole model"),
+        ("bert", "of kind 'bert'; scene_features takes clip_vision or siglip_vision"),
+    ],
+)
+def test_a_folder_that_was_named_and_is_not_usable_stops_the_run(tmp_path: Path, flaw: str, said: str) -> None:
+    folder = tmp_path / "mine"
+    if flaw == "file":
+        folder.write_text("x")
+    if flaw == "empty":
+        folder.mkdir()
+    if flaw in ("cut", "bert"):
+        build({"cut": "tiny-clip", "bert": "tiny-bert"}[flaw], folder)
+    if flaw == "cut":
+        whole = (folder / "model.safetensors").read_bytes()
+        (folder / "model.safetensors").write_bytes(whole[:-100])
+    with pytest.raises(ConfigError, match=said) as caught:
+        create("scene_features").start(Known({"model": str(folder)}).context())
+    assert "fetch" not in str(caught.value)
+
+
+def test_a_damaged_checkpoint_of_the_catalogue_is_an_absence_with_its_own_cure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HERO_MODELS", str(tmp_path))
+    (tmp_path / "clip-vit-large-patch14").mkdir()
+    absent = create("scene_features").start(Known().context())
+    assert absent and absent.reason.endswith("it has no config.json")
+    assert absent.cure.startswith("delete that folder and run `hero models fetch clip-vit-large-patch14`")

@@ -81,7 +81,8 @@ def test_settings(folder: Path, tmp_path: Path) -> None:
         return create("synergy_features").start(Context(None, settings=settings))  # type: ignore[arg-type]
 
     assert "recipes/synergy.py" in start().cure  # type: ignore[attr-defined]
-    assert "holds no synergy.safetensors" in start(weights=str(tmp_path / "empty")).reason  # type: ignore[attr-defined]
+    with pytest.raises(ConfigError, match=r"holds no synergy\.safetensors"):
+        start(weights=str(tmp_path / "empty"))
     with pytest.raises(ConfigError, match="embedded experts' measures"):
         start(weights=str(weights.PACKAGED))
     with pytest.raises(ConfigError, match="known: weights"):

@@ -24,6 +24,9 @@ from hero.observe.expert import Context, Reads
 from hero.types import Absence, Evidence, Modality, ModelUsed, Observation, Span, Track
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from hero.media.clip import Block, Clip, Frame
 
 SOURCES: tuple[Source, ...] = get_args(Source)
@@ -33,6 +36,7 @@ LICENCES: Mapping[str, tuple[str, str]] = {
     "pyfeat": ("py-feat action units", "MIT code, models trained on research data"),
 }
 """Neither may serve commercial use: `--licence open` leaves them out."""
+TABLE_CURE = "set au.table to a FILE, or to a FOLDER with <clip name>.csv"
 SAME_EVIDENCE_SHARE = 0.5
 LONGER_STEPS = 1.5
 
@@ -82,6 +86,8 @@ class Settings:
         table = given.get("table")
         if table and source not in ("openface", "pyfeat"):
             raise ConfigError(f"au.table goes with source: openface or pyfeat, not {source}; leave one of the two out")
+        if source == "openface" and not table:
+            raise ConfigError(f"au.source is openface and no table is named; {TABLE_CURE}")
         texts: dict[str, Any] = {key: str(given[key]) for key in ("table", "program") if given.get(key)}
         return cls(source=source, **texts, **numbers)
 
@@ -98,12 +104,13 @@ class AUExpert:
     def __init__(self) -> None:
         self._reading: Reading | None = None
         self._program: Path | None = None
+        self._foreign: tuple[str, ...] = ()  # that the table bears another name than the clip
 
     def start(self, context: Context) -> Absence | None:
         """Find and read the table, or find the program or package of the source.
 
         Raises:
-            ConfigError: a setting that is none, or a value that cannot be.
+            ConfigError: a setting that is none, a value that cannot be, or a named table or program that is not there.
         """
         self._settings = Settings.of(context.settings)
         self._context = context
@@ -136,25 +143,32 @@ class AUExpert:
 
     def _start_table(self, clip: Clip) -> Absence | None:
         settings = self._settings
-        cure = "give table: FILE, or a FOLDER with <clip name>.csv, in the preset"
-        if not settings.table:
-            return self._absent(f"source: {settings.source} needs a table and none is named", cure)
-        path = Path(settings.table).expanduser()
+        path = Path(settings.table or "").expanduser()
         if path.is_dir():
             path = path / f"{clip.path.stem}.csv"
-        if not path.is_file():
-            return self._absent(f"there is no table {path.name} for this clip", cure)
+            if not path.is_file():
+                return self._absent(f"there is no table {path.name} for this clip in {path.parent}", TABLE_CURE)
+        elif not path.is_file():
+            raise ConfigError(f"au.table is '{settings.table}', which is no file and no folder; {TABLE_CURE}")
+        elif path.stem != clip.path.stem:
+            self._foreign = (f"the table {path.name} was taken for the clip {clip.path.name}",)
         fps = clip.video.fps if clip.video else None
         read = read_openface if settings.source == "openface" else pyfeat.read_pyfeat
         try:
             self._reading = read(path, min_confidence=settings.min_confidence, fps=fps)
         except HeroError as error:
-            return self._absent(error.line, cure)
+            reason, _, cure = error.line.partition("; ")
+            return self._absent(reason, cure)
         self.identity = f"{settings.source}:{self._reading.sha256}"
         return None
 
     def _start_program(self, clip: Clip) -> Absence | None:
         program = feature_extraction.available(self._settings.program)
+        if program is None and self._settings.program:
+            raise ConfigError(
+                f"au.program is '{self._settings.program}', where no {feature_extraction.PROGRAM} lies that can be run; "
+                "name the program or its folder"
+            )
         if program is None:
             return self._absent(
                 f"OpenFace's {feature_extraction.PROGRAM} is not on PATH and {feature_extraction.VARIABLE} names no program",
@@ -203,26 +217,36 @@ class AUExpert:
         )
 
     def _observation(self, reading: Reading, earlier: Mapping[str, Observation]) -> Observation:
-        settings, duration_s = self._settings, self._context.clip.duration_s
+        source, duration_s = self._settings.source, self._context.clip.duration_s
         tables, notes = self._placed(reading.tables)
         if not any(len(table.times_s) for table in tables):
             return self._nothing(self._absent(
                 "no row of the table lies within the clip", "give the table of this clip, with times in seconds"))  # fmt: skip
         if not any(table.mask.any() for table in tables):
-            return self._nothing(self._absent(
-                f"in no row was a face found with a confidence of {settings.min_confidence:g} or more",
-                "lower min_confidence, or give a clip in which a face shows"))  # fmt: skip
+            return self._unmeasured(tables, reading.notes)
         tracks: dict[str, Track] = {}
         for table in tables:
             suffix = f"_person{table.face}" if table.face else ""
             beside = {"units": table.as_track(), "quality": table.quality(), "pose": table.pose, "gaze": table.gaze}
             tracks |= {f"{name}{suffix}": track for name, track in beside.items() if track is not None}
         model = self._model(reading)
-        told = f"action units from {settings.source}" + (
+        told = f"action units from {source}" + (
             ", as probabilities" if tables[0].scale.meaning == "probability" else ""
         )
         return Observation(self.name, self.modality, tracks, self._evidence(tables, duration_s, earlier), models=(model,),
-                           notes=(told, *reading.notes, *notes))  # fmt: skip
+                           notes=(told, *self._foreign, *reading.notes, *notes))  # fmt: skip
+
+    def _unmeasured(self, tables: Sequence[AUTable], notes: Sequence[str]) -> Observation:
+        """Why nothing of the tables counts as measured: their action unit cells, or no face that is sure enough."""
+        least, maker = self._settings.min_confidence, LICENCES[self._settings.source][0]
+        beside = f" ({', '.join(notes)})" if notes else ""
+        if rows := sum(int(_shows_face(table, least).sum()) for table in tables):
+            return self._nothing(self._absent(
+                f"{rows} rows show a face, but no action unit in them is a number within its scale{beside}",
+                f"give the table as {maker} wrote it, with action units"))  # fmt: skip
+        return self._nothing(self._absent(
+            f"in no row was a face found with a confidence of {least:g} or more{beside}",
+            "lower min_confidence, or give a clip in which a face shows"))  # fmt: skip
 
     def _model(self, reading: Reading) -> ModelUsed:
         """What measured: a table is known by its hash, the program by its own, an installed package by its version."""
@@ -274,6 +298,14 @@ def _same(ev: Evidence, other: Evidence) -> bool:
     """Whether the face expert has told it already: the same cue of the same person at the same time counts once."""
     shared = ev.span.overlap_s(other.span) > SAME_EVIDENCE_SHARE * ev.span.duration_s
     return ev.cue == other.cue and ev.person == other.person and shared
+
+
+def _shows_face(table: AUTable, least: float) -> NDArray[np.bool_]:
+    """Whether a face was found (T,); py-feat's success says that units were measured, so there the score decides."""
+    assert table.confidence is not None and table.success is not None
+    if table.source == "pyfeat":
+        return table.confidence >= least
+    return table.success & ~(table.confidence < least)
 
 
 def _picture_start_s(clip: Clip) -> float:

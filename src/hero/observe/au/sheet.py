@@ -86,7 +86,7 @@ def row_times(sheet: Sheet, *, fps: float | None, first_frame: int) -> tuple[NDA
         return stamp, ()
     if not framed.any():
         raise InputError(
-            f"{sheet.path}: neither `timestamp` nor `frame` gives a time; the columns are {named(sheet.header)}; "
+            f"{sheet.path}: neither `timestamp` nor `frame` gives a time (the columns are {named(sheet.header)}); "
             "add one of the two"
         )
     if fps is None or not fps > 0:

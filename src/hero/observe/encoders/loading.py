@@ -15,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hero import checkpoints
 from hero.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -77,8 +78,8 @@ def reading(folder: Path, what: str, *, cure: str = "") -> Iterator[None]:
 
 
 def fetch_again(folder: Path) -> str:
-    """The cure for a folder that is damaged or another model."""
-    return f"fetch it again (hero models fetch {folder.name}) or name a folder that holds this model"
+    """The cure for a folder that is damaged or another model; only what the catalogue names can be fetched."""
+    return checkpoints.cure_of(folder)
 
 
 def load_pretrained(
@@ -117,8 +118,15 @@ def load_pretrained(
             trust_remote_code=False,
             weights_only=True,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # told below: the library's own words name no tensor
             **options,
         )
+        if misfits := sorted((key, tuple(came), tuple(wanted)) for key, came, wanted in info["mismatched_keys"]):
+            key, came, wanted = misfits[0]
+            more = f", and {len(misfits) - 1} more tensors differ" if len(misfits) > 1 else ""
+            raise ValueError(
+                f"its config.json does not fit its weights: {key} is {came}, the config says {wanted}{more}"
+            )
         missing = sorted(key for key in info["missing_keys"] if not any(re.match(known, key) for known in may_lack))
         if missing:
             more = f" and {len(missing) - LISTED} more" if len(missing) > LISTED else ""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from hero.errors import WeightsError
-from hero.observe.connect import describe, open_connectors, summarise
+from hero.errors import ConfigError, WeightsError
+from hero.observe.connect import TABLE, describe, open_connectors, summarise
 from hero.types import Absence, Observation
 
 if TYPE_CHECKING:
@@ -29,15 +30,23 @@ class DecoderExpert:
     identity = ""
 
     def start(self, context: Context) -> Absence | None:
-        """Take the settings `connectors` ("auto", "none" or a folder) and `device`; absent where they are damaged."""
+        """Take the settings `connectors` ("auto", "none" or a folder) and `device`; absent where they are damaged.
+
+        Raises:
+            ConfigError: the folder that is named holds no connectors.
+        """
         settings = context.settings
+        named = settings.get("connectors", "auto")
+        if named not in ("auto", "none", None) and not Path(named, TABLE).is_file():
+            raise ConfigError(f"decoder.connectors: {named} holds no connectors: {TABLE} is missing; {CURE}")
         try:
             self._opened: ConnectorSet | None = open_connectors(
-                settings.get("connectors", "auto"), licence=context.licence,
+                named, licence=context.licence,
                 device=cast("Device", settings.get("device", "auto")),
             )  # fmt: skip
         except WeightsError as error:
-            return Absence(self.name, error.line, CURE)
+            reason, _, cure = error.line.rpartition("; ")
+            return Absence(self.name, reason or cure, cure if reason else CURE)
         self.identity = self._opened.used.sha256 if self._opened else ""
         return None
 

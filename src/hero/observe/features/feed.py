@@ -19,7 +19,7 @@ from hero.observe.encoders.encoder import Encoder, Features, open_encoder
 from hero.types import Absence, Observation, Track
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -35,15 +35,41 @@ UNIT = "feature"
 """The unit of every track that holds an encoder's features."""
 
 
-def choose(expert: str, context: Context, default: str) -> Checkpoint | Absence:
+def choose(expert: str, context: Context, default: str, kinds: Sequence[str]) -> Checkpoint | Absence:
     """The checkpoint that the setting `model` names (a name, a folder, or a mapping from language to one of these).
 
-    Returns an absence with its cure where packages or files are missing, the files are not that model, or the licence
-    wished for forbids it.
+    `kinds` are those that the expert takes. Returns an absence with its cure where packages are missing, a checkpoint of
+    the catalogue is not at hand or is damaged, or the licence wished for forbids it.
 
     Raises:
-        ConfigError: no checkpoint has that name, or the mapping lacks the language.
+        ConfigError: no checkpoint has that name, the folder that is named is missing or damaged, the checkpoint is of
+            another kind, or the mapping lacks the language.
     """
+    name = _named(expert, context, default)
+    own = checkpoints.is_path(name)
+    if not own:
+        _check_kind(expert, name, checkpoints.known(name).kind, kinds)  # before anybody downloads it in vain
+    lacking = [package for package in EXTRA if not util.find_spec(package)]
+    if lacking:
+        return Absence(expert, f"{' and '.join(lacking)} cannot be imported", INSTALL)
+    try:
+        found = checkpoints.find(name) or _made(name)
+    except WeightsError as error:
+        if own:
+            raise ConfigError(f"{expert}: {error.line}") from error
+        reason, _, cure = error.line.rpartition("; ")
+        return Absence(expert, reason, cure)
+    if found is None:
+        return Absence(expert, f"the checkpoint '{name}' is not at hand", f"hero models fetch {name}")
+    _check_kind(expert, name, found.kind, kinds)
+    if context.licence == "open" and not found.commercial:
+        reason = f"the licence of '{name}' is '{found.licence}' and --licence open leaves it out"
+        return Absence(expert, reason, "name another checkpoint, or --licence any")
+    return found
+
+
+def _named(expert: str, context: Context, default: str) -> str:
+    """The name or folder in the settings, for the clip's language where there is one each."""
     setting = context.settings.get("model", default)
     if isinstance(setting, dict):
         if context.lang not in setting:
@@ -51,20 +77,16 @@ def choose(expert: str, context: Context, default: str) -> Checkpoint | Absence:
                 f"{expert}.model names no checkpoint for '{context.lang}'; got {', '.join(setting)}; add it"
             )
         setting = setting[context.lang]
-    name = str(setting)
-    lacking = [package for package in EXTRA if not util.find_spec(package)]
-    if lacking:
-        return Absence(expert, f"{' and '.join(lacking)} cannot be imported", INSTALL)
-    try:
-        found = checkpoints.find(name) or _made(name)
-    except WeightsError as error:
-        return Absence(expert, error.line, f"hero models fetch {name}")
-    if found is None:
-        return Absence(expert, f"the checkpoint '{name}' is not at hand", f"hero models fetch {name}")
-    if context.licence == "open" and not found.commercial:
-        reason = f"the licence of '{name}' is '{found.licence}' and --licence open leaves it out"
-        return Absence(expert, reason, "name another checkpoint, or --licence any")
-    return found
+    return str(setting)
+
+
+def _check_kind(expert: str, name: str, kind: str, kinds: Sequence[str]) -> None:
+    if kind in kinds:
+        return
+    fitting = [row.name for row in checkpoints.catalogue().values() if row.kind in kinds and not row.random]
+    raise ConfigError(
+        f"'{name}' is a checkpoint of kind '{kind}'; {expert} takes {' or '.join(kinds)}, such as {fitting[0]}"
+    )
 
 
 def _made(name: str) -> Checkpoint | None:
@@ -136,15 +158,17 @@ class Feed:
         return Observation(expert, modality, {"features": track}, spans=spans or {}, models=used, notes=notes)
 
 
-def open_feed(expert: str, context: Context, default: str, known: tuple[str, ...]) -> Feed | Absence:
-    """A feed for the checkpoint that the settings choose, or why there is none.
+def open_feed(
+    expert: str, context: Context, default: str, known: tuple[str, ...], *, kinds: Sequence[str]
+) -> Feed | Absence:
+    """A feed for the checkpoint, one of `kinds`, that the settings choose, or why there is none.
 
     Raises:
         ConfigError: a setting that is not among `known`, or one that cannot be had here.
     """
     if wrong := sorted(set(context.settings) - {*known, *SETTINGS}):
         raise ConfigError(f"{expert} has no setting '{wrong[0]}'; known: {', '.join((*known, *SETTINGS))}")
-    found = choose(expert, context, default)
+    found = choose(expert, context, default, kinds)
     return found if isinstance(found, Absence) else Feed(found, context)
 
 

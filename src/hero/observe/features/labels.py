@@ -7,7 +7,6 @@ Legend of shapes: T utterances, K labels of the checkpoint, 7 common labels.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, cast
@@ -63,10 +62,10 @@ class VoiceLabels:
             raise ConfigError(f"{self.name} has no setting '{wrong[0]}'; known: {', '.join(SETTINGS)}")
         if context.clip.audio is None:
             return Absence(self.name, "the clip has no sound", "give a clip with an audio stream")
-        found = choose(self.name, context, "hubert-large-superb-er")
+        found = choose(self.name, context, "hubert-large-superb-er", (KIND,))
         if isinstance(found, Absence):
             return found
-        self._context, self._checkpoint = context, replace(found, kind=KIND)
+        self._context, self._checkpoint = context, found
         self._device = cast("Device", context.settings.get("device", "auto"))
         self._precision = cast("Precision", context.settings.get("precision", "auto"))
         self.identity = f"{found.sha256}:{resolve(self._device, self._precision)[1]}"

@@ -39,7 +39,7 @@ class SceneFeatures:
         """Take the settings `model`, `fps`, `max_side`, `device`, `precision`; absent without the checkpoint."""
         self.fps = float(context.settings.get("fps", self.fps))
         self.max_side = int(context.settings.get("max_side", self.max_side))
-        feed = open_feed(self.name, context, "clip-vit-large-patch14", READING)
+        feed = open_feed(self.name, context, "clip-vit-large-patch14", READING, kinds=("clip_vision", "siglip_vision"))
         if isinstance(feed, Absence):
             return feed
         self._feed: Feed = feed
@@ -80,7 +80,7 @@ class MotionFeatures:
         """Take the settings `model`, `fps`, `max_side`, `device`, `precision`; absent without the checkpoint."""
         self.fps = float(context.settings.get("fps", self.fps))
         self.max_side = int(context.settings.get("max_side", self.max_side))
-        feed = open_feed(self.name, context, "videomae-v2-base", READING)
+        feed = open_feed(self.name, context, "videomae-v2-base", READING, kinds=("videomae",))
         if isinstance(feed, Absence):
             return feed
         self._feed: Feed = feed

@@ -33,7 +33,7 @@ class VoiceFeatures:
 
     def start(self, context: Context) -> Absence | None:
         """Take the settings `model`, `device`, `precision`; absent without the checkpoint."""
-        feed = open_feed(self.name, context, "hubert-large-ll60k", ())
+        feed = open_feed(self.name, context, "hubert-large-ll60k", (), kinds=("speech_encoder", "whisper"))
         if isinstance(feed, Absence):
             return feed
         self._feed: Feed = feed

@@ -36,19 +36,19 @@ class SynergyFeatures:
         """Take the setting `weights`, a folder with `synergy.safetensors` ("none": absent).
 
         Raises:
-            ConfigError: another setting, or the folder's weights read the embedded experts' measures.
+            ConfigError: another setting, no such folder, or its weights are damaged or read the embedded experts' measures.
         """
         if wrong := sorted(set(context.settings) - {"weights"}):
             raise ConfigError(f"{self.name} has no setting '{wrong[0]}'; known: weights")
         folder = context.settings.get("weights", "none")
         if folder in ("none", None, False):
             return Absence(self.name, "no synergy weights for encoder features are at hand", TRAIN)
+        if not Path(folder, "synergy.safetensors").is_file():
+            raise ConfigError(f"{self.name}.weights: {folder} holds no synergy.safetensors; {TRAIN}")
         try:
-            if not Path(folder, "synergy.safetensors").is_file():
-                raise WeightsError(f"{folder} holds no synergy.safetensors")
             self._model = SynergyModel.load(Path(folder))
         except WeightsError as error:
-            return Absence(self.name, error.line, TRAIN)
+            raise ConfigError(f"{self.name}.weights: {error.line}") from error
         if self._model.sides is None:
             raise ConfigError(f"the synergy weights in {folder} read the embedded experts' measures; {TRAIN}")
         if context.licence == "open" and not self._model.used.commercial:

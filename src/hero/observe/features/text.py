@@ -30,7 +30,7 @@ class WordsFeatures:
 
     def start(self, context: Context) -> Absence | None:
         """Take the settings `model`, `device`, `precision`; absent without the checkpoint."""
-        feed = open_feed(self.name, context, "bert-base-uncased", ())
+        feed = open_feed(self.name, context, "bert-base-uncased", (), kinds=("bert",))
         if isinstance(feed, Absence):
             return feed
         self._feed: Feed = feed

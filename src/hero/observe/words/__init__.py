@@ -41,6 +41,7 @@ CURE = (
     "name a transcript (SRT, VTT, JSON or text), or pip install 'hero-emotion[speech]' and put a faster-whisper model "
     "folder into HERO_MODELS, or set words.recognizer to a checkpoint such as whisper-large-v3"
 )
+UNWANTED_CURE = "name a transcript, or set words.recognizer=auto (or a checkpoint such as whisper-large-v3)"
 RECOGNISING = ("whisper", "audio_llm")
 
 
@@ -69,11 +70,12 @@ class WordsExpert:
                 f"words.recognizer is {wanted!r}; allowed: auto, none, or the name or folder of a checkpoint such as "
                 "whisper-large-v3; correct the setting"
             )
-        if wanted not in {"auto", "none"}:
+        if wanted == "none":
+            return Absence(self.name, "no transcript, and the setting words.recognizer is 'none'", UNWANTED_CURE)
+        if wanted != "auto":
             return self._choose(wanted)
-        if wanted == "auto":
-            self._recognizer = recognize.recognizer()
-            self.identity = self._recognizer.used.sha256 if self._recognizer else ""
+        self._recognizer = recognize.recognizer()
+        self.identity = self._recognizer.used.sha256 if self._recognizer else ""
         if self._recognizer is None:
             return Absence(self.name, "no transcript, and no usable speech recogniser is at hand", CURE)
         return None
@@ -83,14 +85,9 @@ class WordsExpert:
         settings = self._context.settings
         self._device = cast("Device", settings.get("device", "auto"))
         self._precision = cast("Precision", settings.get("precision", "auto"))
-        found = choose(self.name, replace(self._context, settings={"model": wanted}), wanted)
+        found = choose(self.name, replace(self._context, settings={"model": wanted}), wanted, RECOGNISING)
         if isinstance(found, Absence):
             return replace(found, reason=f"no transcript, and {found.reason}")
-        if found.kind not in RECOGNISING:
-            raise ConfigError(
-                f"words.recognizer is '{wanted}', a checkpoint of kind '{found.kind}' that recognises no speech; name "
-                "one such as whisper-large-v3 or qwen2-audio-7b-instruct, or none"
-            )
         self._checkpoint = found
         self.identity = f"{found.sha256}:{resolve(self._device, self._precision)[1]}"
         return None
