@@ -192,6 +192,14 @@ def test_a_connection_that_breaks_off_is_taken_up_again(web: Hub) -> None:
     assert len(web.got("model.safetensors")) == 3
 
 
+def _size(path: Path) -> int:
+    """Bytes of a part file, 0 where it was finished and renamed meanwhile."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def test_a_killed_fetch_goes_on_where_it_stopped(web: Hub, store: Path) -> None:
     size = 8_000_000
     web.put(ROW.repo, str(ROW.revision), {**FILES, "model.safetensors": tensors(size)})
@@ -199,7 +207,7 @@ def test_a_killed_fetch_goes_on_where_it_stopped(web: Hub, store: Path) -> None:
     code = f"from hero import hub; hub.fetch({NAME!r})"
     child = subprocess.Popen([sys.executable, "-c", code], env=os.environ.copy())
     deadline = time.monotonic() + 60
-    while not any(path.stat().st_size > 1_500_000 for path in store.rglob("*.part")) and time.monotonic() < deadline:
+    while not any(_size(path) > 1_500_000 for path in store.rglob("*.part")) and time.monotonic() < deadline:
         time.sleep(0.02)
     child.kill()
     child.wait()
