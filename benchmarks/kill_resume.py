@@ -142,8 +142,16 @@ def whole_table(path: Path) -> bool:
 def differences(one: Path, other: Path) -> int:
     """Result files and table rows that are not the same in both; seconds do not count."""
     names = {path.name for folder in (one, other) for path in folder.glob("*.safetensors")}
-    files = sum(not same(one / name, other / name) for name in names)
-    return files + sum(mine != theirs for mine, theirs in zip(rows(one), rows(other), strict=True))
+    files = [name for name in sorted(names) if not same(one / name, other / name)]
+    cells = [
+        f"{mine['file']}: {key} {mine[key]!r}, {theirs[key]!r}"
+        for mine, theirs in zip(rows(one), rows(other), strict=True)
+        for key in mine
+        if mine[key] != theirs[key]
+    ]
+    for line in (*(f"{name} differs" for name in files), *cells):
+        print(line)
+    return len(files) + len(cells)
 
 
 def same(one: Path, other: Path) -> bool:
