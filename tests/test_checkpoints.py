@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from empty_places import look_nowhere
 
 from hero import checkpoint_folder, checkpoints, hashes
 from hero.config import load_preset
@@ -37,13 +38,7 @@ def put(folder: Path, config: Any = None, weights: bytes | None = None, name: st
 @pytest.fixture(autouse=True)
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     """Empty places to look in, so that nothing of this computer leaks in."""
-    for name, folder in (
-        ("HERO_MODELS", "own"),
-        ("HERO_CACHE", "cache"),
-        ("HERO_DATA", "data"),
-        ("HF_HUB_CACHE", "hf"),
-    ):
-        monkeypatch.setenv(name, str(tmp_path / folder))
+    look_nowhere(tmp_path, monkeypatch)
     return {"own": tmp_path / "own", "cache": tmp_path / "cache" / "models", "hf": tmp_path / "hf"}
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from empty_places import look_nowhere
 from test_checkpoints import put
 from typer.testing import CliRunner
 
@@ -39,13 +40,7 @@ WHOLE = {name: Part(name, True, "1") for name in ("torch", "transformers", "ai-e
 @pytest.fixture(autouse=True)
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     """Empty places to look in, and libraries that are stand-ins: nothing of this computer leaks in."""
-    for name, folder in (
-        ("HERO_MODELS", "own"),
-        ("HERO_CACHE", "cache"),
-        ("HERO_DATA", "data"),
-        ("HF_HUB_CACHE", "hf"),
-    ):
-        monkeypatch.setenv(name, str(tmp_path / folder))
+    look_nowhere(tmp_path, monkeypatch)
     monkeypatch.delenv("OPENFACE_BIN", raising=False)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
     monkeypatch.syspath_prepend(tmp_path / "site")  # where torch is not installed it is found here

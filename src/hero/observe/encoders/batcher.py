@@ -22,20 +22,10 @@ QUEUED_BATCHES = 3
 """Batches that may wait for an encoder before `submit` blocks."""
 
 
-@dataclass
-class Tally:
-    """What an encoder has done in this process: pieces and batches encoded, and seconds of its forward passes."""
-
-    pieces: int = 0
-    batches: int = 0
-    forward_s: float = 0.0
-
-
 @dataclass(eq=False)
 class _Queue:
     encoder: Encoder
     waiting: deque[tuple[float, Any, Future[Features]]] = field(default_factory=deque)
-    tally: Tally = field(default_factory=Tally)
 
     @property
     def room(self) -> bool:
@@ -66,11 +56,6 @@ class Batcher:
             self._changed.notify_all()
         return future
 
-    def tallies(self) -> dict[str, Tally]:
-        """Work done so far, by the name of the encoder's weights."""
-        with self._changed:
-            return {queue.encoder.used.name: queue.tally for queue in self._queues.values()}
-
     def close(self) -> None:
         """Stop the thread after the batch in work; pieces still queued are cancelled."""
         with self._changed:
@@ -92,11 +77,7 @@ class Batcher:
                 count = min(len(queue.waiting), max(1, queue.encoder.batch))
                 batch = [queue.waiting.popleft()[1:] for _ in range(count)]
                 self._changed.notify_all()
-            began = time.perf_counter()
             _run(queue.encoder, batch)
-            queue.tally.forward_s += time.perf_counter() - began
-            queue.tally.pieces += count
-            queue.tally.batches += 1
 
 
 def _run(encoder: Encoder, batch: list[tuple[Any, Future[Features]]]) -> None:

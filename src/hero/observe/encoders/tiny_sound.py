@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 WIDTH = 32
-SECONDS = 30.0
 LANGUAGES = ("en", "zh")
 WHISPER_MARKS = (
     "<|endoftext|>", "<|startoftranscript|>", *(f"<|{name}|>" for name in LANGUAGES), "<|translate|>",
