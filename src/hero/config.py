@@ -17,19 +17,30 @@ from hero.errors import ConfigError
 
 @dataclass(frozen=True)
 class ReasonerConfig:
-    """Who concludes, and below which confidence the answer is an abstention (chosen on validation data)."""
+    """Who concludes, in which labels, and below which confidence the answer is an abstention (chosen on validation data).
+
+    `settings` are the reasoner's own: `reasoner.model=...` on the command line lands there.
+    """
 
     name: str = "adjudicator"
     abstain_below: float = 0.30
+    label_set: str = "ekman7"
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class IntegrateConfig:
-    """How conflicts are called: the lowest score reported, and how far two posteriors must lie apart (bits)."""
+    """How conflicts are called, and whether a HERO model weighs the evidence.
+
+    `conflict_above` is the lowest score reported, `divergence_bits` how far two posteriors must lie apart. `model` is
+    the folder of a HERO checkpoint, "auto" for `hero-model/` in the folders of weights, or "none"; `device` is where it
+    computes.
+    """
 
     conflict_above: float = 0.35
     divergence_bits: float = 0.35
+    model: str = "none"
+    device: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -107,6 +118,8 @@ def _apply(table: dict[str, Any], override: str) -> None:
         raise ConfigError(f"cannot set '{override}'; write part.key=value with part one of: {allowed}")
     if part in experts and leaf not in target:
         raise ConfigError(f"'{part}' has no setting '{leaf}'; known: {', '.join(target) or 'none'}")
+    if part == "reasoner" and leaf not in {f.name for f in fields(ReasonerConfig)}:
+        target = target.setdefault("settings", {})
     try:
         target[leaf] = yaml.safe_load(value)
     except yaml.YAMLError as error:
@@ -141,7 +154,11 @@ def _part(table: dict[str, Any], part: str, kind: type, name: str) -> dict[str, 
             raise ConfigError(
                 f"{part}.{f.name} is {given[f.name]!r}; allowed: a number of 0 or more, such as {f.default}"
             )
-    return dict(given)
+        if f.type == "str" and not isinstance(given.get(f.name, ""), str):
+            raise ConfigError(f"{part}.{f.name} is {given[f.name]!r}; allowed: a word, such as {f.default}")
+        if f.type.startswith("Mapping") and not isinstance(given.get(f.name) or {}, dict):
+            raise ConfigError(f"{part}.{f.name} is {given[f.name]!r}; allowed: a mapping")
+    return {key: value for key, value in given.items() if value is not None}
 
 
 def _is_number(value: Any) -> bool:

@@ -15,7 +15,7 @@ from hero.integrate.weigh import integrate
 from hero.media.clip import Clip
 from hero.observe.expert import Context
 from hero.observe.stream import Progress, observe
-from hero.reason.reasoner import Reasoner, create_reasoner
+from hero.reason.reasoner import Conclusion, Reasoner, create_reasoner
 from hero.reason.verdict import Verdict
 from hero.types import Baseline, CaseFile, LabelledSpan, ModelUsed, Timeline, Track
 
@@ -51,6 +51,7 @@ class Analysis:
             "absent": [absence.as_json() for absence in self.timeline.absent],
             "conflicts": [conflict.as_json() for conflict in case.conflicts],
             "weights": {name: round(float(weight), 4) for name, weight in case.weights.items()},
+            "heat": case.heat.as_json() if case.heat else None,
             "missing": dict(case.missing),
             "verdict": verdict,
             "support": self.support.as_json(),
@@ -91,27 +92,34 @@ def analyze(
     """
     began = time.perf_counter()
     chosen = preset if isinstance(preset, Preset) else load_preset(preset, overrides)
+    judge = reasoner or create_reasoner(chosen.reasoner, licence=licence)  # what it lacks is said before the work
     opened = clip if isinstance(clip, Clip) else Clip.open(clip, transcript=transcript)
     context = Context(opened, lang, licence, baseline, weights_folder)
     timeline = observe(opened, chosen, context, progress)
     case = integrate(timeline, chosen.integrate, lang=lang, weights_folder=weights_folder)
-    judge = reasoner or create_reasoner(chosen.reasoner)
-    verdict = judge.conclude(case, lang=lang)
+    conclusion = judge.conclude(case, lang=lang)
+    verdict = conclusion.verdict
     support = check(verdict, (*timeline.evidence, *case.inferred))
     seconds = time.perf_counter() - began
-    return Analysis(
-        opened, timeline, case, verdict, support, _provenance(chosen, judge, timeline, case, context, seconds)
-    )
+    provenance = _provenance(chosen, judge.name, timeline, case, conclusion, context, seconds)
+    return Analysis(opened, timeline, case, verdict, support, provenance)
 
 
 def _provenance(
-    preset: Preset, judge: Reasoner, timeline: Timeline, case: CaseFile, context: Context, seconds: float
+    preset: Preset,
+    reasoner: str,
+    timeline: Timeline,
+    case: CaseFile,
+    conclusion: Conclusion,
+    context: Context,
+    seconds: float,
 ) -> dict[str, Any]:
     """Who saw what with which weights; non-commercial weights are named in a note of their own."""
     used: dict[str, ModelUsed] = {m.name: m for obs in timeline.observations.values() for m in obs.models}
-    used |= {m.name: m for m in case.models}
+    used |= {m.name: m for m in (*case.models, *conclusion.models)}
     restricted = [m.name for m in used.values() if not m.commercial]
-    notes = list(dict.fromkeys(note for obs in timeline.observations.values() for note in obs.notes))
+    seen = (note for obs in timeline.observations.values() for note in obs.notes)
+    notes = list(dict.fromkeys((*seen, *case.notes, *conclusion.notes)))
     if context.baseline and context.baseline.count:
         notes.append(f"judged against the person's own baseline of {context.baseline.count} clips")
     if restricted:
@@ -121,7 +129,8 @@ def _provenance(
     return {
         "hero": __version__,
         "preset": preset.name,
-        "reasoner": judge.name,
+        "reasoner": reasoner,
+        "reasoning": dict(conclusion.details),
         "licence": context.licence,
         "seconds": round(seconds, 2),
         "experts": {name: not obs.absent for name, obs in timeline.observations.items()},

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
 Modality = Literal["face", "motion", "scene", "voice", "words", "synergy"]
@@ -284,12 +286,48 @@ class Conflict:
                 "span": self.span.as_list()}  # fmt: skip
 
 
+@dataclass(frozen=True, eq=False)
+class Heat:
+    """Where the weight lies: share (T, M) per step of time and modality; all of it sums to 1.
+
+    Step i covers `times_s[i] <= t < times_s[i] + step_s`. `source` is who weighed: "integration" (a trained HERO model's
+    attention) or "fusion" (the pooled posteriors of the experts).
+    """
+
+    times_s: NDArray[np.float64]
+    step_s: float
+    modalities: tuple[Modality, ...]
+    share: NDArray[np.float64]
+    source: Literal["integration", "fusion"]
+
+    def as_json(self) -> dict[str, Any]:
+        """The record of the public JSON output."""
+        rows = {name: [round(float(v), 5) for v in self.share[:, i]] for i, name in enumerate(self.modalities)}
+        return {
+            "source": self.source,
+            "step_s": self.step_s,
+            "start_s": round(float(self.times_s[0]), 3),
+            "share": rows,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class SoftContext:
+    """What a trained HERO model's integration gives the language model: values (N, W) float32, and whose they are."""
+
+    values: NDArray[np.float32]
+    folder: Path
+    sha256: str
+
+
 @dataclass(frozen=True)
 class CaseFile:
     """The timeline after integration: what weighs how much, in which order, what conflicts and what is missing.
 
     `weights` per modality sum to 1 over what is present; `posterior` (7,) is over the common labels, None when no
-    modality brought one. `evidence` is observed evidence in order of weight, `inferred` the marked imputations.
+    modality brought one. `evidence` is observed evidence in order of weight, `inferred` the marked imputations. `heat`
+    says where in time the weight lies; `context` is there when a trained HERO model integrated. `notes` are remarks for
+    the provenance.
     """
 
     timeline: Timeline
@@ -301,3 +339,6 @@ class CaseFile:
     conflicts: tuple[Conflict, ...]
     missing: Mapping[str, str]
     models: tuple[ModelUsed, ...] = ()
+    heat: Heat | None = None
+    context: SoftContext | None = None
+    notes: tuple[str, ...] = ()

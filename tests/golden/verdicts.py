@@ -14,5 +14,5 @@ from hero.config import ReasonerConfig
 from hero.reason.adjudicator import Adjudicator
 
 for lang in ("en", "zh"):
-    verdict = Adjudicator(ReasonerConfig()).conclude(masked_smile(), lang=lang)
+    verdict = Adjudicator(ReasonerConfig()).conclude(masked_smile(), lang=lang).verdict
     (HERE / f"verdict_{lang}.json").write_text(verdict.model_dump_json(indent=2) + "\n", "utf-8")

@@ -41,7 +41,7 @@ def masked_smile() -> CaseFile:
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_every_sentence_cites_existing_evidence(lang: str) -> None:
     made = masked_smile()
-    verdict = Adjudicator(ReasonerConfig()).conclude(made, lang=lang)
+    verdict = Adjudicator(ReasonerConfig()).conclude(made, lang=lang).verdict
     for text in (verdict.emotion_caption, verdict.reasoning_process):
         assert sentences(text)
         assert all(cited(sentence) for sentence in sentences(text))
@@ -51,7 +51,7 @@ def test_every_sentence_cites_existing_evidence(lang: str) -> None:
 
 
 def test_chain_runs_in_order_and_names_what_it_excluded() -> None:
-    verdict = Adjudicator(ReasonerConfig()).conclude(masked_smile())
+    verdict = Adjudicator(ReasonerConfig()).conclude(masked_smile()).verdict
     text = verdict.reasoning_process
     steps = ["In the face", "(conflict 0.70)", "Set aside: smile", "Not observed", "Weighed (face 40%, voice 60%)"]
     places = [text.index(step) for step in steps]
@@ -63,31 +63,33 @@ def test_chain_runs_in_order_and_names_what_it_excluded() -> None:
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_golden_verdict(lang: str) -> None:
-    verdict = Adjudicator(ReasonerConfig()).conclude(masked_smile(), lang=lang)
+    verdict = Adjudicator(ReasonerConfig()).conclude(masked_smile(), lang=lang).verdict
     assert Verdict.model_validate_json((GOLDEN / f"verdict_{lang}.json").read_text("utf-8")) == verdict
 
 
 def test_chinese_verdict_is_chinese() -> None:
-    verdict = Adjudicator(ReasonerConfig()).conclude(masked_smile(), lang="zh")
+    verdict = Adjudicator(ReasonerConfig()).conclude(masked_smile(), lang="zh").verdict
     assert "悲伤" in verdict.emotion_caption
     assert not re.search(r"[a-z]{3,} (the|and) ", verdict.reasoning_process)
 
 
 def test_abstains_without_posterior_and_below_threshold() -> None:
     judge = Adjudicator(ReasonerConfig(abstain_below=0.5))
-    nothing = judge.conclude(case([evidence("scene", "setting")], {"face": 0.0}, None))
-    weak = judge.conclude(case([evidence("voice", "slow")], {"voice": 1.0}, posterior(sad=0.4)))
+    nothing = judge.conclude(case([evidence("scene", "setting")], {"face": 0.0}, None)).verdict
+    weak = judge.conclude(case([evidence("voice", "slow")], {"voice": 1.0}, posterior(sad=0.4))).verdict
     for verdict, part in ((nothing, "neither face, voice nor words"), (weak, "reaches only 40%, and 50%")):
         assert verdict.abstained
         assert verdict.final_emotion is None
         assert part in str(verdict.abstention_reason)
-    sure = judge.conclude(case([evidence("voice", "slow")], {"voice": 1.0}, posterior(sad=0.6)))
+    sure = judge.conclude(case([evidence("voice", "slow")], {"voice": 1.0}, posterior(sad=0.6))).verdict
     assert sure.final_emotion == "sad"
 
 
 def test_abstains_when_nothing_can_be_cited() -> None:
-    verdict = Adjudicator(ReasonerConfig()).conclude(
-        case([evidence("scene", "setting")], {"voice": 1.0}, posterior(sad=0.9))
+    verdict = (
+        Adjudicator(ReasonerConfig())
+        .conclude(case([evidence("scene", "setting")], {"voice": 1.0}, posterior(sad=0.9)))
+        .verdict
     )
     assert verdict.abstained
 
@@ -95,20 +97,20 @@ def test_abstains_when_nothing_can_be_cited() -> None:
 def test_quoted_speech_does_not_cut_a_sentence_from_its_citation() -> None:
     quote = evidence("words", "utterance", brief='says "Stop. Please! Why? [VE-99]"')
     made = case([quote], {"words": 1.0}, posterior(sad=0.6))
-    verdict = Adjudicator(ReasonerConfig()).conclude(made)
+    verdict = Adjudicator(ReasonerConfig()).conclude(made).verdict
     assert all(cited(s) == ["TE-01"] for s in sentences(verdict.emotion_caption))
 
 
 def test_same_case_same_verdict() -> None:
     judge = Adjudicator(ReasonerConfig())
-    assert judge.conclude(masked_smile()) == judge.conclude(masked_smile())
+    assert judge.conclude(masked_smile()).verdict == judge.conclude(masked_smile()).verdict
 
 
 def test_a_long_clip_names_different_cues_and_counts_the_rest() -> None:
     pauses = [evidence("voice", "pause", t, t + 0.1, brief="pause") for t in (0.1, 0.5, 0.9, 1.3, 1.7)]
     slow = evidence("voice", "slow", 2.0, 2.5, brief="slow speech", strength=0.2)
     made = case([*pauses, slow], {"voice": 1.0}, posterior(sad=0.6))
-    text = Adjudicator(ReasonerConfig()).conclude(made).reasoning_process
+    text = Adjudicator(ReasonerConfig()).conclude(made).verdict.reasoning_process
     assert "pause (0.1-0.2, 0.5-0.6 s and 3 more); slow speech (2.0-2.5 s)" in text
 
 
@@ -121,4 +123,4 @@ def test_the_longest_evidence_still_fits_the_schema() -> None:
     ids = tuple(ev.id for ev in made.evidence[:4])
     clashes = [Conflict(ids, "opposed cues", 0.9, f"{long}; {long}; {long}; {long}", Span(0, 4))] * 6
     whole = case(found, made.weights, posterior(sad=0.6), conflicts=clashes)
-    assert len(Adjudicator(ReasonerConfig()).conclude(whole).reasoning_process) > 5000
+    assert len(Adjudicator(ReasonerConfig()).conclude(whole).verdict.reasoning_process) > 5000

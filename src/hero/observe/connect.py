@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from hero.nn.connector_files import Training
     from hero.nn.evidence_decoder import Decoded
     from hero.nn.t5_evidence_decoder import T5EvidenceDecoder
-    from hero.observe.encoders.encoder import Device
+    from hero.pretrained.device import Device
 
 FOLDER, TABLE = "connectors", "connectors.json"
 TRACKS = ("features", "units")
@@ -102,8 +102,8 @@ def open_connectors(
     folder = _folder(setting)
     if folder is None:
         return None
-    from hero.observe.encoders.device import resolve
-    from hero.observe.encoders.loading import libraries
+    from hero.pretrained.device import resolve
+    from hero.pretrained.loading import libraries
 
     libraries()
     from hero.nn.connector_files import load_connectors
@@ -184,7 +184,7 @@ def open_t5(folder: Path, dim_features: int) -> T5EvidenceDecoder:
     Raises:
         WeightsError: transformers is missing, or the folder is no whole T5.
     """
-    from hero.observe.encoders.loading import reading
+    from hero.pretrained.loading import reading
 
     cure = "give a folder with a T5's config.json, model.safetensors and tokenizer files"
     with reading(folder, "T5", cure=cure):

@@ -7,14 +7,18 @@ numbers come from the calibrated, fused posterior. Below the preset's confidence
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from hero.errors import ConfigError
 from hero.integrate.cues import leaning
+from hero.label_sets import LabelSet, label_set
 from hero.labels import LABELS
 from hero.phrases import Phrases, phrases
-from hero.reason.verdict import Emotion, SummaryItem, Verdict
+from hero.reason.reasoner import Conclusion
+from hero.reason.verdict import SummaryItem, Verdict
 from hero.types import MODALITIES, CaseFile, Conflict, Evidence
 
 if TYPE_CHECKING:
@@ -36,15 +40,33 @@ class Adjudicator:
 
     name = "adjudicator"
 
-    def __init__(self, config: ReasonerConfig) -> None:
-        self.abstain_below = config.abstain_below
+    def __init__(self, config: ReasonerConfig, *, licence: Literal["any", "open"] = "any") -> None:
+        """It has no weights, so every `licence` is kept.
 
-    def conclude(self, case: CaseFile, *, lang: str = "en") -> Verdict:
+        Raises:
+            ConfigError: it has a setting, or the label set has labels that the experts' posteriors know nothing of.
+        """
+        if config.settings:
+            raise ConfigError(f"the adjudicator has no setting '{min(config.settings)}'; known: none")
+        self.abstain_below = config.abstain_below
+        self.labels = label_set(config.label_set)
+        strange = [label for label, ours in self.labels.common.items() if ours is None]
+        if self.labels.open or strange:
+            what = f"'{strange[0]}'" if strange else "words of its own"
+            raise ConfigError(
+                f"the adjudicator cannot answer with {what} of label set '{self.labels.name}': it knows {', '.join(LABELS)}; "
+                "take another reasoner or label set"
+            )
+
+    def conclude(self, case: CaseFile, *, lang: str = "en") -> Conclusion:
         """A verdict in English or Chinese, or an abstention with its reason."""
+        return Conclusion(self._verdict(_within(case, self.labels), lang))
+
+    def _verdict(self, case: CaseFile, lang: str) -> Verdict:
         say, names = phrases("adjudicator", lang), phrases("labels", lang)
         reason = self._too_weak(case, say)
         if reason is not None:
-            return _abstain(case, say, reason, lang)
+            return _abstain(case, say, reason, lang, self.labels)
         assert case.posterior is not None
         label = LABELS[int(np.argmax(case.posterior))]
         telling = _telling(case, label)
@@ -53,9 +75,10 @@ class Adjudicator:
             emotion_caption=_caption(case, say, names, label, telling),
             evidence_summary=_summary(_different(telling)),
             reasoning_process=_join([*steps, [_conclusion(case, say, names, label, telling)]], lang),
-            final_emotion=_emotion(label),
+            final_emotion=self.labels.of_common()[label],
             confidence=round(float(case.posterior.max()), 4),
-            alternatives=_alternatives(case.posterior, label),
+            alternatives=_alternatives(case.posterior, label, self.labels),
+            label_set=self.labels.name,
             lang=_language(lang),
         )
 
@@ -216,7 +239,7 @@ def _conclusion(case: CaseFile, say: Phrases, names: Phrases, label: str, tellin
     )  # fmt: skip
 
 
-def _abstain(case: CaseFile, say: Phrases, reason: str, lang: str) -> Verdict:
+def _abstain(case: CaseFile, say: Phrases, reason: str, lang: str, labels: LabelSet) -> Verdict:
     """No verdict: what was seen and heard is still listed, and the reason stands in its own field."""
     confidence = 0.0 if case.posterior is None else round(float(case.posterior.max()), 4)
     return Verdict(
@@ -227,14 +250,24 @@ def _abstain(case: CaseFile, say: Phrases, reason: str, lang: str) -> Verdict:
         confidence=confidence,
         abstained=True,
         abstention_reason=reason,
-        alternatives={} if case.posterior is None else _alternatives(case.posterior, None),
+        alternatives={} if case.posterior is None else _alternatives(case.posterior, None, labels),
+        label_set=labels.name,
         lang=_language(lang),
     )
 
 
-def _alternatives(posterior: NDArray[np.float64], winner: str | None) -> dict[Emotion, float]:
+def _within(case: CaseFile, labels: LabelSet) -> CaseFile:
+    """The case with its posterior shared among the labels of the set alone."""
+    if case.posterior is None:
+        return case
+    inside = case.posterior * [label in labels.of_common() for label in LABELS]
+    return replace(case, posterior=inside / inside.sum() if inside.sum() > 0 else None)
+
+
+def _alternatives(posterior: NDArray[np.float64], winner: str | None, labels: LabelSet) -> dict[str, float]:
     ranked = sorted(zip(LABELS, posterior, strict=True), key=lambda pair: -pair[1])
-    return {_emotion(name): round(float(p), 4) for name, p in ranked if name != winner and p >= MIN_ALTERNATIVE}
+    said = labels.of_common()
+    return {said[name]: round(float(p), 4) for name, p in ranked if name != winner and p >= MIN_ALTERNATIVE}
 
 
 def _cite(evidence: Iterable[Evidence]) -> str:
@@ -253,11 +286,6 @@ def _clean(text: str) -> str:
 def _join(steps: Iterable[Sequence[str]], lang: str) -> str:
     """Sentences to paragraphs, one paragraph per step of the chain."""
     return "\n".join(("" if lang == "zh" else " ").join(lines) for lines in steps if lines)
-
-
-def _emotion(label: str) -> Emotion:
-    assert label in LABELS
-    return label  # type: ignore[return-value]
 
 
 def _language(lang: str) -> Literal["en", "zh"]:

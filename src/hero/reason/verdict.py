@@ -7,17 +7,18 @@ as what is displayed, with uncertainty.
 from __future__ import annotations
 
 import re
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from hero.label_sets import COMMON, LONGEST_LABEL, LabelSet, shipped
 from hero.labels import LABELS
 
 ID_PATTERN = r"I?[VATS]E-\d{2,}"
 CITATION = re.compile(rf"\[((?:{ID_PATTERN}(?:, ?)?)+)([^\]]*)\]")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])")
 
-Emotion = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
+Label = Annotated[str, Field(min_length=1, max_length=LONGEST_LABEL)]
 
 
 class _Strict(BaseModel):
@@ -32,16 +33,20 @@ class SummaryItem(_Strict):
 
 
 class Verdict(_Strict):
-    """What a reasoner concludes about a clip; an abstention has no `final_emotion` and says why."""
+    """What a reasoner concludes about a clip; an abstention has no `final_emotion` and says why.
+
+    `final_emotion` and `alternatives` are labels of `label_set` (`hero.label_sets`).
+    """
 
     emotion_caption: str = Field(min_length=1, max_length=2000)
     evidence_summary: tuple[SummaryItem, ...]
     reasoning_process: str = Field(min_length=1, max_length=20_000)
-    final_emotion: Emotion | None
+    final_emotion: Label | None
     confidence: float = Field(ge=0, le=1)
     abstained: bool = False
     abstention_reason: str | None = None
-    alternatives: dict[Emotion, float] = Field(default_factory=dict)
+    alternatives: dict[Label, float] = Field(default_factory=dict)
+    label_set: str = COMMON
     lang: Literal["en", "zh"] = "en"
 
     @model_validator(mode="after")
@@ -52,12 +57,28 @@ class Verdict(_Strict):
             )
         if not self.abstained and not self.evidence_summary:
             raise ValueError("a verdict that is not an abstention names its evidence in evidence_summary")
+        known = shipped().get(self.label_set)
+        named = [*self.alternatives, *([self.final_emotion] if self.final_emotion else [])]
+        strange = [label for label in named if known and not known.open and label not in known.labels]
+        if known and strange:
+            allowed = ", ".join(known.labels)
+            raise ValueError(
+                f"final_emotion or alternatives: '{strange[0]}' is no label of {known.name}; allowed: {allowed}"
+            )
         return self
 
 
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema of a verdict."""
-    return Verdict.model_json_schema()
+def json_schema(labels: LabelSet | None = None) -> dict[str, Any]:
+    """The JSON Schema of a verdict in a label set (Ekman's six and neutral without one)."""
+    chosen = labels or shipped()[COMMON]
+    schema = Verdict.model_json_schema()
+    fields = schema["properties"]
+    fields["label_set"] = {"const": chosen.name, "default": chosen.name, "type": "string"}
+    if not chosen.open:
+        one_of = {"type": "string", "enum": list(chosen.labels)}
+        fields["final_emotion"]["anyOf"] = [one_of, {"type": "null"}]
+        fields["alternatives"] |= {"propertyNames": {"enum": list(chosen.labels)}}
+    return schema
 
 
 def sentences(text: str) -> list[str]:
@@ -71,9 +92,7 @@ def cited(sentence: str) -> list[str]:
 
 
 def label_name(label: str, lang: str) -> str:
-    """The display name of a common label in a language."""
+    """How a label is shown in a language; one that is not among the common labels stands as it is."""
     from hero.phrases import phrases
 
-    if label not in LABELS:
-        raise ValueError(f"'{label}' is not one of {LABELS}")
-    return phrases("labels", lang).say(label)
+    return phrases("labels", lang).say(label) if label in LABELS else label

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from hero.phrases import Phrases, phrases
+from hero.reason.verdict import label_name
 from hero.report.answer import checked, printable
 from hero.report.lanes import conflict_span
 from hero.report.packing import pack
@@ -99,7 +100,7 @@ def _verdict(rows: Mapping[str, Any], words: Phrases, lang: str) -> Note:
     if verdict["abstained"]:
         text = words.say("abstained_why", reason=verdict["abstention_reason"])
     else:
-        name = phrases("labels", lang).say(verdict["final_emotion"])
+        name = label_name(verdict["final_emotion"], lang)
         text = f"{name} ({words.say('as_displayed')}, {verdict['confidence']:.2f}): {verdict['emotion_caption']}"
     return 0.0, max(float(rows["clip"]["duration_s"]), 0.001), text
 

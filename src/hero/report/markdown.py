@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from hero.labels import LABELS
 from hero.phrases import Phrases, phrases
+from hero.reason.verdict import label_name
 from hero.report.answer import checked
 
 _SPECIAL = re.compile(r"([\\`*_|~#])|(?<=\])(\()")
@@ -42,14 +42,14 @@ def _list(lines: list[str]) -> str:
 
 
 def _verdict(rows: Mapping[str, Any], words: Phrases, lang: str) -> list[str]:
-    verdict, names = rows["verdict"], phrases("labels", lang)
+    verdict = rows["verdict"]
     if verdict["abstained"]:
         head = [f"## {words.say('abstained')}", words.say("abstained_why", reason=plain(verdict["abstention_reason"]))]
     else:
-        name = names.say(verdict["final_emotion"])
+        name = plain(label_name(verdict["final_emotion"], lang))
         head = [f"## {words.say('displayed')}: **{name}** ({words.say('as_displayed')})"]
         head.append(f"{words.say('confidence')}: {verdict['confidence']:.2f}")
-    others = [f"{names.say(k) if k in LABELS else plain(k)} {p:.2f}" for k, p in verdict["alternatives"].items()]
+    others = [f"{plain(label_name(k, lang))} {p:.2f}" for k, p in verdict["alternatives"].items()]
     head += (
         [f"{words.say('leanings' if verdict['abstained'] else 'alternatives')}: {', '.join(others)}"] if others else []
     )

@@ -14,8 +14,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hero.labels import LABELS
 from hero.phrases import Phrases, phrases
+from hero.reason.verdict import label_name
 from hero.report.answer import checked, printable
 from hero.report.citations import cited_ids, paragraphs
 from hero.report.lanes import build_lanes
@@ -129,12 +129,12 @@ def _mark(seconds: float, step: float) -> str:
 
 def _outcomes(result: Mapping[str, Any], lang: str) -> list[tuple[str, float, bool]]:
     """(name, probability, is the verdict) of the verdict and its alternatives, most likely first."""
-    verdict, names = result["verdict"], phrases("labels", lang)
+    verdict = result["verdict"]
     shares = dict(verdict["alternatives"])
     if verdict["final_emotion"]:
         shares[verdict["final_emotion"]] = verdict["confidence"]
     ordered = sorted(shares.items(), key=lambda item: (item[0] != verdict["final_emotion"], -item[1]))
-    return [(names.say(k) if k in LABELS else k, p, k == verdict["final_emotion"]) for k, p in ordered]
+    return [(label_name(k, lang), p, k == verdict["final_emotion"]) for k, p in ordered]
 
 
 def _weights(result: Mapping[str, Any]) -> list[tuple[str, float]]:

@@ -14,10 +14,10 @@ transformers = pytest.importorskip("transformers", reason="the extra 'model' (to
 
 from hero.checkpoints import Checkpoint
 from hero.errors import ConfigError, InputError, WeightsError
-from hero.observe.encoders import device as devices
 from hero.observe.encoders.encoder import ENCODERS, Encoder, open_encoder
 from hero.observe.encoders.image import ImageEncoder, load_clip, load_siglip
 from hero.observe.encoders.tiny import build
+from hero.pretrained import device as devices
 
 SIDE = 32
 LOAD = {"tiny-clip": load_clip, "tiny-siglip": load_siglip}
@@ -302,7 +302,7 @@ def test_unknown_tokens_are_refused(folders: dict[str, Path]) -> None:
 
 
 def test_missing_libraries_are_named_with_the_cure(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    from hero.observe.encoders import loading
+    from hero.pretrained import loading
 
     def absent(name: str) -> object:
         raise ModuleNotFoundError(f"No module named '{name}'")

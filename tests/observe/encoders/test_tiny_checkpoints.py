@@ -76,7 +76,7 @@ def test_places_that_cannot_be_written_are_named(tmp_path: Path) -> None:
 
 def test_the_table_is_read_without_torch() -> None:
     code = (
-        "import sys; import hero.observe.encoders.tiny, hero.observe.encoders.picture, hero.observe.encoders.loading;"
+        "import sys; import hero.observe.encoders.tiny, hero.observe.encoders.picture, hero.pretrained.loading;"
         "print([m for m in ('torch', 'transformers', 'PIL') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

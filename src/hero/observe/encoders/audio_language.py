@@ -17,18 +17,18 @@ import numpy as np
 import torch
 
 from hero.errors import InputError, WeightsError
-from hero.observe.encoders.device import resolve
-from hero.observe.encoders.loading import fetch_again, libraries, load_pretrained, quietly
 from hero.observe.encoders.spoken import Written, repeats_itself, words_of
-from hero.observe.encoders.tokenizer import load_tokenizer
 from hero.observe.encoders.whisper import HOP, RATE_HZ, log_mel
 from hero.observe.voice.speech import clean
+from hero.pretrained.device import resolve
+from hero.pretrained.loading import fetch_again, libraries, load_pretrained, quietly
+from hero.pretrained.tokenizer import load_tokenizer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hero.checkpoints import Checkpoint
-    from hero.observe.encoders.encoder import Device, Precision
+    from hero.pretrained.device import Device, Precision
     from hero.types import LabelledSpan
 
 MOST_TOKENS = 256  # of an answer to at most 30 s of sound

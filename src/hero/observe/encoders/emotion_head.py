@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hero.checkpoints import Checkpoint
-    from hero.observe.encoders.encoder import Device, Precision
+    from hero.pretrained.device import Device, Precision
 
 CLASSES = {
     "hubert": "HubertForSequenceClassification",
@@ -113,9 +113,9 @@ def load_emotion_head(checkpoint: Checkpoint, *, device: Device = "auto", precis
         WeightsError: the folder is no whole audio classifier on the waveform.
         ConfigError: the device or precision is not here.
     """
-    from hero.observe.encoders.device import resolve
-    from hero.observe.encoders.loading import expect_type, load_pretrained
     from hero.observe.encoders.sound import UNUSED
+    from hero.pretrained.device import resolve
+    from hero.pretrained.loading import expect_type, load_pretrained
 
     where, dtype = resolve(device, precision)
     kind = expect_type(checkpoint, tuple(CLASSES))

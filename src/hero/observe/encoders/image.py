@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from hero.errors import ConfigError, InputError, WeightsError
-from hero.observe.encoders.device import resolve
 from hero.observe.encoders.encoder import Features
-from hero.observe.encoders.loading import libraries, load_pretrained, read_json
 from hero.observe.encoders.picture import Recipe, fit, pixels, recipe_of, side_of
+from hero.pretrained.device import resolve
+from hero.pretrained.loading import libraries, load_pretrained, read_json
 
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
     from hero.checkpoints import Checkpoint
-    from hero.observe.encoders.encoder import Device, Precision
+    from hero.pretrained.device import Device, Precision
     from hero.types import ModelUsed
 
 Tokens = Literal["pooled", "patches"]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from hero.errors import InputError, WeightsError
-from hero.observe.encoders.loading import fetch_again, read_json
+from hero.pretrained.loading import fetch_again, read_json
 
 if TYPE_CHECKING:
     import torch

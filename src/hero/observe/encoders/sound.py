@@ -19,17 +19,17 @@ import numpy as np
 import torch
 
 from hero.errors import WeightsError
-from hero.observe.encoders.device import resolve
 from hero.observe.encoders.encoder import Features
-from hero.observe.encoders.loading import expect_type, fetch_again, load_pretrained, read_json
 from hero.observe.encoders.sound_pieces import alike
 from hero.observe.voice.speech import clean
+from hero.pretrained.device import resolve
+from hero.pretrained.loading import expect_type, fetch_again, load_pretrained, read_json
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hero.checkpoints import Checkpoint
-    from hero.observe.encoders.encoder import Device, Precision
+    from hero.pretrained.device import Device, Precision
 
 __all__ = ["SpeechEncoder", "Waveforms", "load_speech_encoder"]
 

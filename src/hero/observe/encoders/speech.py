@@ -20,19 +20,19 @@ import numpy as np
 import torch
 
 from hero.errors import ConfigError, InputError, WeightsError
-from hero.observe.encoders.device import resolve
-from hero.observe.encoders.loading import libraries, load_pretrained, quietly, reading
 from hero.observe.encoders.recognizer import Recognizer
 from hero.observe.encoders.spoken import LEAST_LOG_PROBABILITY, NO_SPEECH, Written, repeats_itself, words_of
-from hero.observe.encoders.tokenizer import load_tokenizer
 from hero.observe.encoders.whisper import HOP, RATE_HZ, STEP_S, log_mel
 from hero.observe.voice.speech import clean
+from hero.pretrained.device import resolve
+from hero.pretrained.loading import libraries, load_pretrained, quietly, reading
+from hero.pretrained.tokenizer import load_tokenizer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hero.checkpoints import Checkpoint
-    from hero.observe.encoders.encoder import Device, Precision
+    from hero.pretrained.device import Device, Precision
     from hero.types import LabelledSpan
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)

@@ -19,17 +19,17 @@ import numpy as np
 import torch
 
 from hero.errors import WeightsError
-from hero.observe.encoders.device import resolve
 from hero.observe.encoders.encoder import Features
-from hero.observe.encoders.loading import fetch_again, load_pretrained
 from hero.observe.encoders.sound_pieces import alike
-from hero.observe.encoders.tokenizer import load_tokenizer
+from hero.pretrained.device import resolve
+from hero.pretrained.loading import fetch_again, load_pretrained
+from hero.pretrained.tokenizer import load_tokenizer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hero.checkpoints import Checkpoint
-    from hero.observe.encoders.encoder import Device, Precision
+    from hero.pretrained.device import Device, Precision
 
 MARKS = 2  # [CLS] and [SEP]
 OVERLAP = 128

@@ -14,8 +14,8 @@ from typing import Any
 
 from hero.errors import ConfigError, OutputError
 from hero.observe.encoders import tiny_sound
-from hero.observe.encoders.loading import libraries, quietly
 from hero.observe.encoders.picture import CLIP_MEAN, CLIP_SPREAD, HALF, IMAGENET_MEAN, IMAGENET_SPREAD, Colour
+from hero.pretrained.loading import libraries, quietly
 
 SIDE_PX = 32
 SIZES = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}

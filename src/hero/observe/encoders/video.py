@@ -15,18 +15,18 @@ import numpy as np
 
 from hero.errors import InputError
 from hero.observe.encoders import video_keys
-from hero.observe.encoders.device import resolve
 from hero.observe.encoders.encoder import Features
 from hero.observe.encoders.image import check_pieces, to_numbers
-from hero.observe.encoders.loading import libraries, load_pretrained, read_json, reading, tensors_of
 from hero.observe.encoders.picture import Recipe, fit, pixels, recipe_of, side_of
+from hero.pretrained.device import resolve
+from hero.pretrained.loading import libraries, load_pretrained, read_json, reading, tensors_of
 
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
     from hero.checkpoints import Checkpoint
-    from hero.observe.encoders.encoder import Device, Precision
+    from hero.pretrained.device import Device, Precision
     from hero.types import ModelUsed
 
 CPU_BATCH = 1

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hero.checkpoints import Checkpoint
-    from hero.observe.encoders.encoder import Device, Precision
+    from hero.pretrained.device import Device, Precision
 
 RATE_HZ = 16_000
 WINDOW, HOP = 400, 160  # 25 ms, 10 ms
@@ -171,8 +171,8 @@ def load_whisper_encoder(
         WeightsError: the folder is no whole Whisper.
         ConfigError: the device or precision is not here.
     """
-    from hero.observe.encoders.device import resolve
-    from hero.observe.encoders.loading import load_pretrained
+    from hero.pretrained.device import resolve
+    from hero.pretrained.loading import load_pretrained
 
     where, dtype = resolve(device, precision)
     model = load_pretrained(

@@ -13,8 +13,8 @@ from hero.types import Absence, Observation
 if TYPE_CHECKING:
     from hero.media.clip import Block, Frame
     from hero.observe.connect import ConnectorSet
-    from hero.observe.encoders.encoder import Device
     from hero.observe.expert import Context, Reads
+    from hero.pretrained.device import Device
     from hero.types import Modality
 
 CURE = "name a folder of whole connectors, or set decoder.connectors=none"

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hero.checkpoints import Checkpoint
-    from hero.observe.encoders.encoder import Device, Precision
     from hero.observe.expert import Context
+    from hero.pretrained.device import Device, Precision
     from hero.types import LabelledSpan, Modality
 
 SETTINGS = ("model", "device", "precision")
@@ -113,7 +113,7 @@ class Feed:
     """
 
     def __init__(self, checkpoint: Checkpoint, context: Context) -> None:
-        from hero.observe.encoders.device import resolve
+        from hero.pretrained.device import resolve
 
         self._checkpoint = checkpoint
         self._device, self._precision = _where(context)

@@ -15,10 +15,10 @@ import numpy as np
 
 from hero.errors import ConfigError
 from hero.labels import LABELS
-from hero.observe.encoders.device import resolve
 from hero.observe.encoders.emotion_head import load_emotion_head, to_common
 from hero.observe.features.feed import SETTINGS, choose
 from hero.observe.windows import cut, utterances
+from hero.pretrained.device import resolve
 from hero.types import Absence, LabelledSpan, Observation, Span, Track
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from hero.labels import LabelMap
     from hero.media.clip import Block, Frame
     from hero.observe.encoders.emotion_head import EmotionHead
-    from hero.observe.encoders.encoder import Device, Precision
     from hero.observe.expert import Context, Reads
+    from hero.pretrained.device import Device, Precision
     from hero.types import Modality
 
 KIND = "audio_classifier"

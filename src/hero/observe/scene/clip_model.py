@@ -20,8 +20,8 @@ import numpy as np
 
 from hero import checkpoints, models
 from hero.checkpoints import Checkpoint
-from hero.observe.encoders.loading import libraries, load_pretrained, reading
 from hero.observe.encoders.picture import CLIP_MEAN, CLIP_SPREAD, fit, published
+from hero.pretrained.loading import libraries, load_pretrained, reading
 from hero.types import ModelUsed
 
 if TYPE_CHECKING:

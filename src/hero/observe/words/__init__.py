@@ -15,13 +15,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from hero.errors import ConfigError
-from hero.observe.encoders.device import resolve
 from hero.observe.features.feed import choose
 from hero.observe.windows import cut
 from hero.observe.words import recognize, tags
 from hero.observe.words.tell import ESTIMATED, GIVEN, Teller
 from hero.observe.words.utterances import has_no_times, lay_over, utterances_of
 from hero.phrases import phrases
+from hero.pretrained.device import resolve
 from hero.types import Absence, LabelledSpan, Observation
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from hero.checkpoints import Checkpoint
     from hero.media.clip import Block, Frame
     from hero.media.transcript import Transcript
-    from hero.observe.encoders.encoder import Device, Precision
     from hero.observe.encoders.recognizer import Recognizer
     from hero.observe.expert import Context, Reads
+    from hero.pretrained.device import Device, Precision
     from hero.types import Modality, ModelUsed, Span
 
 __all__ = ["WordsExpert"]

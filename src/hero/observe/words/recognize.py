@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hero.checkpoints import Checkpoint
-    from hero.observe.encoders.encoder import Device, Precision
+    from hero.pretrained.device import Device, Precision
 
 SIZES = ("small", "turbo", "base", "medium", "tiny", "large")  # the best trade on a CPU first
 JOIN_GAP_S = 0.6

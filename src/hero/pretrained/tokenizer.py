@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hero.errors import WeightsError
-from hero.observe.encoders.loading import fetch_again, libraries, reading
+from hero.pretrained.loading import fetch_again, libraries, reading
 
 if TYPE_CHECKING:
     from hero.checkpoints import Checkpoint

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from hero.errors import ConfigError
-from hero.observe.encoders.encoder import Device, Precision
-from hero.observe.encoders.loading import libraries
+from hero.pretrained.loading import libraries
 
 if TYPE_CHECKING:
     import torch
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "fp32", "bf16"]
 
 
 def resolve(device: Device, precision: Precision) -> tuple[torch.device, torch.dtype]:

@@ -1,0 +1,1 @@
+"""Pretrained networks from local folders: strict loading, tokenizers, devices and precisions."""
