@@ -14,7 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 HELPERS = {"run", "bars", "clips", "table", "small_encoders", "ray_clips"}
-WITHOUT_DATA = {"fresh_clone", "memory", "speed", "startup", "whisper_length", "kill_resume"}
+WITHOUT_DATA = {"fresh_clone", "memory", "speed", "startup", "whisper_length", "kill_resume", "integration_cost", "decoding"}
 FACE = ("runs/face/oof.csv", "recipes/heads/face.py", "--out", "runs/face")
 MADE_BY: dict[str, tuple[tuple[str, ...], ...]] = {  # what must exist, and the recipe that makes it
     "heads_face": (FACE,),

@@ -56,14 +56,25 @@ def test_every_row_of_the_catalogue_is_whole() -> None:
 
 def test_the_names_of_the_spec_are_known() -> None:
     dims = {"clip-vit-large-patch14": 1024, "videomae-v2-base": 768, "hubert-large-ll60k": 1024, "chinese-hubert-large": 1024,
-            "bert-base-uncased": 768, "whisper-large-v3": 1280}  # fmt: skip
+            "bert-base-uncased": 768, "whisper-large-v3": 1280, "qwen2-7b-instruct": 3584, "qwen2.5-7b-instruct": 3584,
+            "llama-3-8b-instruct": 4096}  # fmt: skip
     assert {name: checkpoints.known(name).dim for name in dims} == dims
+
+
+def test_the_language_models_say_whose_terms_hold() -> None:
+    rows = {row.name: row for row in checkpoints.catalogue().values() if row.kind == "causal_lm" and not row.random}
+    assert {row.use for row in rows.values()} == {"reasoning"}
+    bound = {name for name, row in rows.items() if not row.commercial}
+    assert bound == {"llama-3-8b-instruct"}  # its licence has conditions of its own
+    assert rows["llama-3-8b-instruct"].licence == "Llama 3 Community License"
+    assert checkpoints.known("Qwen/Qwen2.5-7B-Instruct") is rows["qwen2.5-7b-instruct"]
 
 
 @pytest.mark.parametrize("preset", ["hero", "tiny"])
 def test_the_catalogue_says_which_preset_names_a_row(preset: str) -> None:
-    experts = load_preset(preset).experts.values()
-    named = {name for settings in experts for name in checkpoints.named_in(settings)}
+    found = load_preset(preset, ["reasoner.name=language-model"])
+    parts = [*found.experts.values(), found.reasoner.settings]
+    named = {name for settings in parts for name in checkpoints.named_in(settings)}
     assert named == {row.name for row in checkpoints.catalogue().values() if row.preset == preset}
 
 
@@ -148,6 +159,7 @@ def test_only_what_the_catalogue_names_is_fetched_again(places: dict[str, Path],
     ({"architectures": ["VideoMAEv2"], "model_config": {}}, "videomae"), ({"model_type": "hubert"}, "speech_encoder"),
     ({"model_type": "hubert", "architectures": ["HubertForSequenceClassification"]}, "audio_classifier"),
     ({"model_type": "whisper"}, "whisper"), ({"model_type": "bert"}, "bert"), ({"model_type": "qwen2_audio"}, "audio_llm"),
+    ({"model_type": "qwen2"}, "causal_lm"), ({"model_type": "qwen3"}, "causal_lm"), ({"model_type": "llama"}, "causal_lm"),
 ])  # fmt: skip
 def test_the_kind_of_a_local_folder_is_read_from_its_config(tmp_path: Path, config: dict[str, Any], kind: str) -> None:
     found = checkpoints.find(put(tmp_path / "mine", config))

@@ -38,6 +38,7 @@ TOP = {
     "clips",
     "extract",
     "doctor",
+    "doctor_rules",
     "inventory",
     "show",
     "cli",

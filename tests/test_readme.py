@@ -53,6 +53,12 @@ def test_hero_commands_run(line: str, tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     if line.startswith("hero models fetch --preset"):
         assert done.returncode == 3 and done.stderr.count("hero: ") == 1, done.stderr
+    elif "language-model" in words and not find_spec("transformers"):
+        assert done.returncode == 3 and "pip install 'hero-emotion[model]'" in done.stderr
+    elif "reasoner.model=qwen2.5-7b-instruct" in words:
+        assert done.returncode == 3 and "hero models fetch qwen2.5-7b-instruct" in done.stderr
+    elif "remote" in words and not find_spec("openai"):
+        assert done.returncode == 2 and "pip install 'hero-emotion[remote]'" in done.stderr
     elif "ray" in words and not find_spec("ray"):
         assert done.returncode == 2 and "pip install 'hero-emotion[scale]'" in done.stderr
     else:

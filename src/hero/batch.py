@@ -17,7 +17,8 @@ from hero.models import fetch, find
 from hero.observe.baseline import summarise, write_baseline
 from hero.observe.expert import Context
 from hero.observe.stream import observe
-from hero.pipeline import Analysis, analyze
+from hero.pipeline import analyze
+from hero.reason.reasoner import Reasoner, create_reasoner
 from hero.report.write import FORMATS, prepare, write
 from hero.show import Outcome, Screen
 from hero.types import Baseline
@@ -45,9 +46,18 @@ class Job:
     baseline: Baseline | None = None
     licence: Literal["any", "open"] = "any"
     overrides: tuple[str, ...] = ()
+    reasoner: str | None = None
+    labels: str | None = None
+    decode: str | None = None
     as_json: bool = False
     media: bool = True
     offline: bool = False
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """All overrides of the preset; the reasoner's name comes first, for the others are settings of it."""
+        named = {"reasoner.name": self.reasoner, "reasoner.label_set": self.labels, "reasoner.decode": self.decode}
+        return (*(f"{key}={value}" for key, value in named.items() if value), *self.overrides)
 
 
 def run(job: Job) -> int:
@@ -59,7 +69,7 @@ def run(job: Job) -> int:
         HeroError: of a single clip; of many clips' batch only what concerns all of them.
     """
     formats = wanted_formats(job)
-    preset = load_preset(job.preset, job.overrides)
+    preset = load_preset(job.preset, job.settings)
     clips = distinct(expand(job.paths))
     if job.transcript and len(clips) > 1:
         raise UsageError(f"--transcript goes with one clip, but {len(clips)} were given; run them one by one")
@@ -69,14 +79,16 @@ def run(job: Job) -> int:
     if not job.offline and "face" in preset.experts:
         fetch_models(quiet=True, console=screen.console)
     names = stems(clips)
+    judge = create_reasoner(preset.reasoner, licence=job.licence)  # one for all clips: a model is loaded once
+    work = _Work(job, preset, judge, formats, screen)
     if len(clips) == 1:
-        outcome = _one(clips[0], job, preset, formats, screen, stem=names[clips[0]])
+        outcome = work.one(clips[0], stem=names[clips[0]])
         return ABSTAINED if outcome.abstained else VERDICT
     outcomes: list[Outcome] = []
     try:
         for number, path in enumerate(clips, 1):
             screen.heading(number, len(clips), path)
-            outcomes.append(_attempt(path, job, preset, formats, screen, stem=names[path]))
+            outcomes.append(work.attempt(path, stem=names[path]))
     finally:
         if outcomes:
             screen.summary(outcomes)  # also of a batch that was interrupted or found its folder full
@@ -173,9 +185,12 @@ def fetch_named(names: Sequence[str], preset: str | None) -> None:
     screen = Screen(as_json=False)
     wanted = list(names)
     if preset:
-        experts = load_preset(preset).experts
+        chosen = load_preset(preset)
+        experts = chosen.experts
         wanted += FETCHED if "face" in experts else ()
         asked = [name for settings in experts.values() for name in checkpoints.named_in(settings)]
+        if chosen.reasoner.name == "language-model":
+            asked += checkpoints.named_in(chosen.reasoner.settings)
         wanted += [name for name in asked if "/" not in name]  # a folder is where it is
     for name in dict.fromkeys(wanted):
         third_party = name in models.entries()
@@ -243,35 +258,44 @@ def examine(preset: str | None, *, as_json: bool, strict: bool) -> int:
     return VERDICT if (health.complete if strict and preset else health.runs) else FAILED
 
 
-def _attempt(path: Path, job: Job, preset: Preset, formats: tuple[str, ...], screen: Screen, *, stem: str) -> Outcome:
-    """One clip of a batch; its own trouble becomes an outcome, while trouble of the whole batch is raised."""
-    try:
-        return _one(path, job, preset, formats, screen, stem=stem)
-    except UsageError:
-        raise
-    except HeroError as error:
-        screen.failure(path, error.line)
-        if job.as_json:
-            print(json.dumps({"path": str(path), "error": error.line}, ensure_ascii=True))
-        return Outcome(path, error=error.line)
+@dataclass(frozen=True)
+class _Work:
+    """What all clips of a job share."""
 
+    job: Job
+    preset: Preset
+    reasoner: Reasoner
+    formats: tuple[str, ...]
+    screen: Screen
 
-def _one(path: Path, job: Job, preset: Preset, formats: tuple[str, ...], screen: Screen, *, stem: str) -> Outcome:
-    with screen.progress(path.name) as progress:
-        clip = Clip.open(path, transcript=job.transcript)
-        analysis = analyze(
-            clip,
-            preset=preset,
-            lang=job.lang,
-            licence=job.licence,
-            baseline=job.baseline,
-            progress=progress,
-        )
-        written = _write(analysis, job, formats, stem)
-    screen.result(analysis, written)
-    verdict = analysis.verdict
-    return Outcome(path, verdict.final_emotion, verdict.confidence, verdict.abstained)
+    def attempt(self, path: Path, *, stem: str) -> Outcome:
+        """One clip of a batch; its own trouble becomes an outcome, while trouble of the whole batch is raised."""
+        try:
+            return self.one(path, stem=stem)
+        except UsageError:
+            raise
+        except HeroError as error:
+            self.screen.failure(path, error.line)
+            if self.job.as_json:
+                print(json.dumps({"path": str(path), "error": error.line}, ensure_ascii=True))
+            return Outcome(path, error=error.line)
 
-
-def _write(analysis: Analysis, job: Job, formats: tuple[str, ...], stem: str) -> list[Path]:
-    return write(analysis, job.out or DEFAULT_OUT, stem, formats, media=job.media) if formats else []
+    def one(self, path: Path, *, stem: str) -> Outcome:
+        """Analyse a clip, write what was asked for, show the result."""
+        job = self.job
+        with self.screen.progress(path.name) as progress:
+            clip = Clip.open(path, transcript=job.transcript)
+            analysis = analyze(
+                clip,
+                preset=self.preset,
+                lang=job.lang,
+                licence=job.licence,
+                baseline=job.baseline,
+                reasoner=self.reasoner,
+                progress=progress,
+            )
+            out = job.out or DEFAULT_OUT
+            written = write(analysis, out, stem, self.formats, media=job.media) if self.formats else []
+        self.screen.result(analysis, written)
+        verdict = analysis.verdict
+        return Outcome(path, verdict.final_emotion, verdict.confidence, verdict.abstained)

@@ -41,6 +41,7 @@ MODEL_TYPES: Mapping[str, tuple[str, ...]] = {
     "bert": ("bert",),
     "audio_classifier": SPEECH,
     "audio_llm": ("qwen2_audio",),
+    "causal_lm": ("qwen2", "qwen3", "llama"),
 }
 """The `model_type`s that each kind reads; `*` stands for any letters."""
 

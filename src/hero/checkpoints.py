@@ -36,8 +36,8 @@ class Checkpoint:
     """A checkpoint at hand: a folder with `config.json`, weights, and what its kind needs besides.
 
     `kind` says which class loads it (`clip_vision`, `siglip_vision`, `videomae`, `speech_encoder`, `whisper`, `bert`,
-    `audio_classifier`, `audio_llm`); `revision` is the hub's commit, empty for a local folder nobody pinned; `sha256`
-    is the hash of its weights.
+    `audio_classifier`, `audio_llm`, `causal_lm`); `revision` is the hub's commit, empty for a local folder nobody pinned;
+    `sha256` is the hash of its weights.
     """
 
     name: str

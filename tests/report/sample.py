@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from hero.types import Conflict, Evidence, LabelledSpan, ModelUsed, Span, Track, number_evidence
+from hero.types import Conflict, Evidence, Heat, LabelledSpan, ModelUsed, Span, Track, number_evidence
 
 DURATION_S = 4.0
 HOSTILE = "</script><img src=x onerror=\"document.title='broken'\">{{ 7*7 }}"
@@ -72,11 +72,20 @@ def result(*, lang: str = "en", hostile: bool = False, abstained: bool = False) 
         "missing": {"words": "nothing was said aloud"},
         "conflicts": [clash.as_json()],
         "weights": {"face": 0.38, "voice": 0.47, "words": 0.0, "motion": 0.09, "scene": 0.06},
+        "heat": heat().as_json(),
         "verdict": _verdict(lang, bad, abstained),
         "support": {"claims": 4, "supported": 4, "rate": 1.0, "problems": []},
         "provenance": {"hero": "0.1.0", "preset": "embedded", "reasoner": "adjudicator", "seconds": 1.9,
                        "models": [m.as_json() for m in models], "notes": [f"words fell back to none{bad}"]},
     }  # fmt: skip
+
+
+def heat() -> Heat:
+    """Eight steps of half a second: the voice counts most while it speaks, the face even throughout, motion at the end."""
+    voice = np.array([0.0, 0.06, 0.16, 0.12, 0.08, 0.02, 0.0, 0.0])
+    motion = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.06, 0.02])
+    share = np.stack([np.full(8, 0.06), voice, motion], axis=1)  # (8, 3)
+    return Heat(np.arange(8) * 0.5, 0.5, ("face", "voice", "motion"), share, "integration")
 
 
 def _verdict(lang: str, bad: str, abstained: bool) -> dict[str, Any]:

@@ -179,6 +179,26 @@ def test_click_on_timeline_seeks(open_page: Open, clip: Path) -> None:
     assert _shown(page) == pytest.approx(2.0, abs=0.05)
 
 
+def test_heat_says_its_numbers_under_the_pointer_and_seeks(open_page: Open, clip: Path) -> None:
+    from selenium.webdriver import ActionChains
+
+    page = open_page(sample.sample(), media=clip)
+    lane = _find(page, ".k-heat.m-voice .lane-body")
+    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", lane)
+    offset = round(lane.rect["width"] * (1.25 / 4 - 0.5))
+    ActionChains(page).move_to_element_with_offset(lane, offset, 0).click().perform()
+    title = lane.get_attribute("title")
+    assert title == "Voice, 1.00 s – 1.50 s: 73 % of the weight at this moment, 16 % of all"
+    assert _shown(page) == pytest.approx(1.25, abs=0.05)
+
+
+def test_the_player_stays_beside_the_verdict(open_page: Open, clip: Path) -> None:
+    page = open_page(sample.sample(), media=clip)
+    page.execute_script("document.querySelector('.weights').scrollIntoView({block: 'end', behavior: 'instant'})")
+    player, timeline = _find(page, "#media-note").rect, _find(page, ".timeline").rect
+    assert player["y"] + player["height"] <= timeline["y"], "it must not lie on the timeline"
+
+
 def test_without_media_the_page_keeps_its_own_clock(open_page: Open, clip: Path) -> None:
     page = open_page(sample.sample(), media=clip, with_media=False)
     assert page.find_elements("css selector", "video, audio, img") == []

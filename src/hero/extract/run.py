@@ -124,9 +124,8 @@ def _slim(row: Row, models: dict[str, Mapping[str, Any]]) -> Row:
 def _record(job: Job, preset: Preset, rows: Mapping[str, Row], models: Mapping[str, Mapping[str, Any]]) -> None:
     """Write `run.json`: how the files came about. Paths of this machine are left out."""
     restricted = sorted(name for name, model in models.items() if not model["commercial"])
-    notes = (
-        [f"for non-commercial use only: {', '.join(restricted)} (--licence open leaves them out)"] if restricted else []
-    )
+    told = f"not known to be free for commercial use: {', '.join(restricted)} (--licence open leaves them out)"
+    notes = [told] if restricted else []
     record = {
         "hero": __version__, "preset": preset.as_dict(), "lang": job.lang, "licence": job.licence, "engine": job.engine,
         "clips": dict(Counter(row.status for row in rows.values())),

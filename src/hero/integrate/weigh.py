@@ -7,29 +7,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from hero.integrate.conflict import find_conflicts
 from hero.integrate.fusion import Fusion
+from hero.integrate.heat import fusion_heat, local_weight
 from hero.integrate.missing import infer_missing
-from hero.types import CaseFile, Evidence, ModelUsed, Observation, Timeline, number_evidence
+from hero.integrate.model import Weighed, weigh_with_model
+from hero.types import CaseFile, Evidence, Heat, ModelUsed, Observation, Timeline, number_evidence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hero.config import IntegrateConfig
+    from hero.hero_model.files import OpenedIntegration
 
 POSTERIORS = {"face": "face_emotion", "voice": "voice_emotion", "words": "text_emotion"}
 SENSES = {"face": "face", "voice": "voice", "words": "words"}
+LEAST_WEIGHT = 0.05  # of evidence whose modality carries none: it is ordered, not lost
+LOCAL = (0.25, 4.0)  # how far the weight at one time may differ from the modality's mean in the order of evidence
 CONTEXT_WEIGHT = 0.15  # evidence of motion, scene and synergy carries no posterior; it is ordered after the rest
 
 
 def integrate(
-    timeline: Timeline, config: IntegrateConfig, *, lang: str = "en", weights_folder: Path | None = None
+    timeline: Timeline,
+    config: IntegrateConfig,
+    *,
+    lang: str = "en",
+    weights_folder: Path | None = None,
+    model: OpenedIntegration | None = None,
+    licence: Literal["any", "open"] = "any",
 ) -> CaseFile:
     """Cross-examine the evidence of a timeline.
+
+    With a trained HERO `model` its attention gives the weights, their place in time and the soft context; the posterior
+    is pooled as ever.
 
     Raises:
         WeightsError: the packaged fusion weights are missing or damaged.
@@ -38,16 +52,26 @@ def integrate(
     fused: NDArray[np.float64] | None = None
     weights = dict.fromkeys(POSTERIORS, 0.0)
     models: tuple[ModelUsed, ...] = ()
+    heat: Heat | None = None
     if posteriors:
         fusion = Fusion.load(weights_folder)
         result = fusion.weigh(posteriors, masks)
         fused, models = result.posterior, (fusion.used,) if fusion.used else ()
         weights |= result.weights
+        heat = fusion_heat(timeline, fusion, experts=POSTERIORS)
+    pooled = dict(weights)
+    weighed = weigh_with_model(timeline, model, licence=licence) if model else Weighed({})
+    if weighed.context:
+        weights, heat = weights | weighed.weights, weighed.heat
     conflicts = find_conflicts(timeline, posteriors, config, lang=lang)
     missing = missing_modalities(timeline)
     inferred = number_evidence(infer_missing(timeline, missing, fused, lang=lang))
-    ordered = tuple(sorted(timeline.evidence, key=lambda ev: -rank(ev, weights)))
-    return CaseFile(timeline, weights, fused, posteriors, ordered, inferred, conflicts, missing, models)
+    ordered = tuple(sorted(timeline.evidence, key=lambda ev: -rank(ev, weights, heat)))
+    models += weighed.models
+    return CaseFile(
+        timeline, weights, fused, posteriors, ordered, inferred, conflicts, missing, models, pooled, heat,
+        weighed.context, weighed.notes,
+    )  # fmt: skip
 
 
 def clip_posteriors(timeline: Timeline) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.bool_]]]:
@@ -87,10 +111,11 @@ def missing_modalities(timeline: Timeline) -> dict[str, str]:
     return missing
 
 
-def rank(ev: Evidence, weights: Mapping[str, float]) -> float:
-    """How early a piece of evidence stands in the brief: its modality's weight, its strength and its confidence.
+def rank(ev: Evidence, weights: Mapping[str, float], heat: Heat | None = None) -> float:
+    """How early a piece of evidence stands in the brief: its modality's weight at its time, its strength and confidence.
 
     Faces other than the subject's come last: they say who else is there.
     """
-    weight = weights.get(ev.modality, CONTEXT_WEIGHT) or 0.05
-    return weight * ev.strength * ev.confidence * (1.0 if ev.person == 0 else 0.2)
+    weight = weights.get(ev.modality, CONTEXT_WEIGHT) or LEAST_WEIGHT
+    here = float(np.clip(local_weight(heat, ev.modality, ev.span), *LOCAL)) if heat else 1.0
+    return weight * here * ev.strength * ev.confidence * (1.0 if ev.person == 0 else 0.2)

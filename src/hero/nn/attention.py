@@ -50,9 +50,14 @@ class Attention(nn.Module):
     def forward(
         self, queries: torch.Tensor, known: KeysValues, mask: torch.Tensor | None = None, *, causal: bool = False
     ) -> torch.Tensor:
-        """What queries (B, Q, D) gather: (B, Q, D). `mask` (B, 1, 1, L) or (B, 1, Q, L), True = may be looked at."""
+        """What queries (B, Q, D) gather: (B, Q, D).
+
+        `mask` is (B, 1, 1, L) or (B, 1, Q, L): bool, True = may be looked at, or float, added to the scores.
+        """
         dropout = self.dropout if self.training else 0.0
         asked = self._split(self.query(queries))  # (B, H, Q, E)
+        if mask is not None and mask.dtype != torch.bool:
+            mask = mask.to(asked.dtype)  # under autocast the queries may be narrower than what was added up for them
         found = F.scaled_dot_product_attention(
             asked, known.keys, known.values, attn_mask=mask, dropout_p=dropout, is_causal=causal
         )
@@ -61,11 +66,14 @@ class Attention(nn.Module):
         return gathered
 
     def weights(self, queries: torch.Tensor, known: KeysValues, mask: torch.Tensor | None = None) -> torch.Tensor:
-        """How much each query looks at each key: (B, Q, L), the mean over the heads, rows summing to 1."""
+        """How much each query looks at each key: (B, Q, L), the mean over the heads, rows summing to 1.
+
+        `mask` as in `forward`.
+        """
         asked = self._split(self.query(queries))
         scores = asked @ known.keys.transpose(-1, -2) / asked.shape[-1] ** 0.5  # (B, H, Q, L)
         if mask is not None:
-            scores = scores.masked_fill(~mask, float("-inf"))
+            scores = scores.masked_fill(~mask, float("-inf")) if mask.dtype == torch.bool else scores + mask
         return scores.softmax(dim=-1).mean(dim=1)
 
     def _split(self, joined: torch.Tensor) -> torch.Tensor:

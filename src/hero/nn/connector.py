@@ -43,7 +43,10 @@ PROJECTIONS: dict[str, tuple[str, int]] = {"action_units": ("hero.nn.action_unit
 
 
 class Connected(NamedTuple):
-    """`tokens` (B, Q, D), `projected` (B, Q, W), `present` (B,) False where a sample had no valid step."""
+    """`tokens` (B, Q, D), `projected` (B, Q, W), `present` (B,) False where a sample had no valid step.
+
+    Without a projection head `projected` are the tokens.
+    """
 
     tokens: torch.Tensor
     projected: torch.Tensor
@@ -54,11 +57,13 @@ class Connected(NamedTuple):
 class Connector(nn.Module):
     """Input projection, resampler and projection head of one modality.
 
-    `projection` names one of `PROJECTIONS`; without it the resampler's own linear layer reads the I columns. `sizes` are
-    the arguments as given, so that a saved connector can be made again.
+    `projection` names one of `PROJECTIONS`; without it the resampler's own linear layer reads the I columns. `dim_lm` is
+    None for a connector whose tokens are read by other networks only: it has no projection head. `sizes` are the
+    arguments as given, so that a saved connector can be made again.
 
     Raises:
-        ConfigError: a size is below 1, the heads do not divide the columns, or no projection has that name.
+        ConfigError: a size is below 1, the heads do not divide the columns, no projection has that name, or `hidden` is
+            given without `dim_lm`.
     """
 
     def __init__(
@@ -67,7 +72,7 @@ class Connector(nn.Module):
         dim_in: int,
         queries: int = 32,
         dim: int = 768,
-        dim_lm: int = 4096,
+        dim_lm: int | None = 4096,
         layers: int = 2,
         heads: int = 12,
         projection: str = "",
@@ -83,7 +88,11 @@ class Connector(nn.Module):
         self.resampler = Resampler(
             dim_in=dim if projection else dim_in, dim=dim, queries=queries, layers=layers, heads=heads
         )
-        self.projector = Projector(dim_in=dim, dim_out=dim_lm, hidden=hidden)
+        if dim_lm is None and hidden is not None:
+            raise ConfigError(
+                f"{hidden} hidden columns of a projection head without dim_lm; give dim_lm or leave out hidden"
+            )
+        self.projector = None if dim_lm is None else Projector(dim_in=dim, dim_out=dim_lm, hidden=hidden)
 
     def forward(
         self,
@@ -105,18 +114,41 @@ class Connector(nn.Module):
         Raises:
             InputError: the shapes do not fit.
         """
-        steps = mask
+        values, steps = self.steps(inputs, mask)
+        return self.sum_up(values, steps, coordinates, with_attention=with_attention)
+
+    def steps(self, inputs: torch.Tensor, mask: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """The details: each step of `inputs` (B, L, I) at D columns, (B, L, D), and which steps are valid, (B, L).
+
+        What stands in steps that are not valid is finite and means nothing. Arguments as in `forward`.
+
+        Raises:
+            InputError: the shapes do not fit.
+        """
         if self.projection is not None:
             cells = torch.ones_like(inputs, dtype=torch.bool) if mask is None else mask
             cells = cells[..., None].expand_as(inputs) if cells.ndim == 2 else cells
-            inputs, steps = (
-                self.projection(inputs.masked_fill(~cells, 0), cells),
-                cells.any(dim=-1),
-            )  # (B, L, D), (B, L)
+            inputs, mask = self.projection(inputs.masked_fill(~cells, 0), cells), cells.any(dim=-1)  # (B, L, D), (B, L)
         elif mask is not None and mask.ndim == 3:
-            steps = mask.all(dim=-1)
-        found = self.resampler(inputs, steps, coordinates, with_attention=with_attention)
-        return Connected(found.tokens, self.projector(found.tokens), found.present, found.attention)
+            mask = mask.all(dim=-1)
+        return self.resampler.steps(inputs, mask)
+
+    def sum_up(
+        self,
+        values: torch.Tensor,
+        steps: torch.Tensor,
+        coordinates: torch.Tensor | None = None,
+        *,
+        with_attention: bool = False,
+    ) -> Connected:
+        """Feature tokens of what `steps` gave; coordinates and `with_attention` as in `forward`.
+
+        Raises:
+            InputError: the coordinates do not fit.
+        """
+        found = self.resampler.sum_up(values, steps, coordinates, with_attention=with_attention)
+        projected = found.tokens if self.projector is None else self.projector(found.tokens)
+        return Connected(found.tokens, projected, found.present, found.attention)
 
 
 class Connectors(nn.Module):

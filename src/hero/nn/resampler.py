@@ -88,25 +88,53 @@ class Resampler(nn.Module):
         Raises:
             InputError: the shapes do not fit.
         """
-        mask = self._check(inputs, mask, coordinates)
-        if not inputs.shape[1]:  # attention over nothing is undefined: one step that nobody may look at
-            inputs = inputs.new_zeros(len(inputs), 1, self.dim_in)
-            mask, coordinates = mask.new_zeros(len(inputs), 1), None
+        values, mask = self.steps(inputs, mask)
+        return self.sum_up(values, mask, coordinates, with_attention=with_attention)
+
+    def steps(self, inputs: torch.Tensor, mask: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Each step at the resampler's own width, (B, L, D), and the mask (B, L): what `sum_up` reads.
+
+        Raises:
+            InputError: the shapes do not fit.
+        """
+        mask = self._check(inputs, mask)
+        return self.enter(inputs.masked_fill(~mask[..., None], 0)), mask
+
+    def sum_up(
+        self,
+        values: torch.Tensor,
+        mask: torch.Tensor,
+        coordinates: torch.Tensor | None = None,
+        *,
+        with_attention: bool = False,
+    ) -> Resampled:
+        """Sum up what `steps` gave; coordinates (B, L, A) and `with_attention` as in `forward`.
+
+        Raises:
+            InputError: the coordinates do not fit.
+        """
+        if coordinates is not None and coordinates.shape[:-1] != mask.shape:
+            raise InputError(
+                f"the coordinates of {tuple(mask.shape)} steps have shape {tuple(coordinates.shape)}; "
+                f"give ({mask.shape[0]}, {mask.shape[1]}, 1 to 3)"
+            )
+        if not values.shape[1]:  # attention over nothing is undefined: one step that nobody may look at
+            values = values.new_zeros(len(values), 1, self.dim)
+            mask, coordinates = mask.new_zeros(len(values), 1), None
         present = mask.any(dim=1)  # (B,)
-        values = self.enter(inputs.masked_fill(~mask[..., None], 0))  # (B, L, D)
         keys = values
         if coordinates is not None:
             placed = sine_cosine(coordinates.masked_fill(~mask[..., None], 0), dim=self.dim)
             keys = values + placed.to(values.dtype)
         open_mask = (mask | ~present[:, None])[:, None, None, :]  # (B, 1, 1, L); no row without any open step
-        tokens = self.queries.expand(len(inputs), -1, -1)  # (B, Q, D)
+        tokens = self.queries.expand(len(values), -1, -1)  # (B, Q, D)
         looks = []
         for layer in self.layers:
             tokens, look = layer(tokens, keys, values, open_mask, present, with_attention=with_attention)
             looks.append(look)
         return Resampled(self.leave(tokens), present, torch.stack(looks, dim=1) if with_attention else None)
 
-    def _check(self, inputs: torch.Tensor, mask: torch.Tensor | None, coordinates: torch.Tensor | None) -> torch.Tensor:
+    def _check(self, inputs: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         if inputs.ndim != 3 or inputs.shape[2] != self.dim_in:
             raise InputError(
                 f"a resampler of {self.dim_in} columns got {tuple(inputs.shape)}; give (B, L, {self.dim_in})"
@@ -116,11 +144,6 @@ class Resampler(nn.Module):
         if mask.shape != inputs.shape[:2] or mask.dtype != torch.bool:
             raise InputError(
                 f"the mask of {tuple(inputs.shape)} is {mask.dtype} {tuple(mask.shape)}; give bool {tuple(inputs.shape[:2])}"
-            )
-        if coordinates is not None and coordinates.shape[:-1] != inputs.shape[:2]:
-            raise InputError(
-                f"the coordinates of {tuple(inputs.shape)} have shape {tuple(coordinates.shape)}; "
-                f"give ({inputs.shape[0]}, {inputs.shape[1]}, 1 to 3)"
             )
         return mask
 
@@ -145,7 +168,10 @@ class ResamplerLayer(nn.Module):
         *,
         with_attention: bool = False,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Tokens (B, Q, D) after the layer and, if asked for, where they looked (B, Q, L)."""
+        """Tokens (B, Q, D) after the layer and, if asked for, where they looked (B, Q, L).
+
+        `mask` (B, 1, 1, L) as `Attention` takes it; samples that are not `present` (B,) take nothing from the input.
+        """
         normed = self.norm_self(tokens)
         tokens = tokens + self.self_attention(normed, self.self_attention.project(normed, normed))
         asked = self.norm_cross(tokens)

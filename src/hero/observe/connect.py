@@ -136,7 +136,7 @@ def summarise(observations: Mapping[str, Observation], opened: ConnectorSet) -> 
     tensors: dict[Modality, FeatureTensor] = {}
     for modality in connectors.modalities:
         part = connectors.part(modality)
-        expert, track, misfit = _track(modality, part.dim_in, observations, opened.training)
+        expert, track, misfit = matching_track(modality, part.dim_in, observations, opened.training)
         if track is None:
             inputs, mask, times = torch.zeros(1, 0, part.dim_in), torch.zeros(1, 0, part.dim_in, dtype=torch.bool), None
         else:
@@ -247,10 +247,13 @@ def _decode(tensors: list[FeatureTensor], connectors: Connectors) -> list[Decode
     return connectors.decoder.generate(features, mask, [TASK_OF[tensor.modality] for tensor in tensors])
 
 
-def _track(
+def matching_track(
     modality: Modality, columns: int, observations: Mapping[str, Observation], training: Training
 ) -> tuple[str, Track | None, str]:
-    """The expert and the track that fit, or why none does of those that came."""
+    """The expert and the feature track of a modality that fit a connector of so many columns and its training.
+
+    Where none does: no expert, None, and why none of those that came does (empty where none came).
+    """
     encoder = training.encoders.get(modality, "")
     misfits = []
     for obs in observations.values():

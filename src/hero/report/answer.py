@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hero.errors import VerdictError
 from hero.reason.verdict import Verdict
@@ -15,6 +15,9 @@ from hero.types import Modality
 
 # Control characters, lone surrogates (from file names) and non-characters: HTML and XML can hold none of them.
 _UNPRINTABLE = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\\ud800-\\udfff\\ufffe\\uffff]")
+
+
+Share = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class _Open(BaseModel):
@@ -65,6 +68,23 @@ class ConflictPart(_Open):
     span: tuple[float, float] | None = None
 
 
+class HeatPart(_Open):
+    """Where the weight lies: one row of shares per modality, one share a step of time."""
+
+    source: Literal["integration", "fusion"]
+    step_s: float = Field(gt=0, allow_inf_nan=False)
+    start_s: float = Field(ge=0, allow_inf_nan=False)
+    share: dict[Modality, tuple[Share, ...]]
+
+    @model_validator(mode="after")
+    def _even(self) -> HeatPart:
+        """Every modality has as many steps as the others."""
+        counts = {name: len(row) for name, row in self.share.items()}
+        if len(set(counts.values())) > 1:
+            raise ValueError(f"the rows of the heat need as many steps as each other, got {counts}")
+        return self
+
+
 class SupportPart(_Open):
     """How many claims rest on the evidence they cite."""
 
@@ -82,6 +102,7 @@ class Answer(_Open):
     conflicts: tuple[ConflictPart, ...] = ()
     missing: dict[str, str] = Field(default_factory=dict)
     weights: dict[str, float] = Field(default_factory=dict)
+    heat: HeatPart | None = None
     verdict: Verdict
     support: SupportPart | None = None
     provenance: dict[str, Any] = Field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The rows of the timeline: words, action units, prosody, movement, lip sync, evidence and conflicts.
+"""The rows of the timeline: words, action units, prosody, movement, evidence, conflicts, and where the weight lies.
 
 Every position is a percentage of the clip's length, so a page can zoom by widening one box.
 """
@@ -13,6 +13,7 @@ import numpy as np
 
 from hero.phrases import Phrases
 from hero.report.curves import Curve, draw
+from hero.report.heat_cells import Cells, draw_cells
 from hero.report.packing import pack
 from hero.types import MODALITIES, LabelledSpan, Track
 
@@ -39,7 +40,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Lane:
-    """One row: its name, a remark under it, a look (modality), and bars or a curve."""
+    """One row: its name, a remark under it, a look (modality), and bars, a curve or cells with what they say aloud."""
 
     kind: str
     label: str
@@ -49,6 +50,8 @@ class Lane:
     rows: int = 1
     curve: Curve | None = None
     filled: bool = False
+    cells: Cells | None = None
+    said: str = ""
 
 
 # lane key, track, columns in order of preference, look, filled
@@ -74,6 +77,13 @@ def build_lanes(
     found = [_evidence_lane(result, modality, duration_s, words) for modality in MODALITIES]
     found.append(_conflict_lane(result, duration_s, words))
     return [lane for lane in measured if lane], [lane for lane in found if lane]
+
+
+def clock(seconds: float, digits: int = 2) -> str:
+    """`3.27 s`, from a minute on `1:03.27`."""
+    if seconds < 60:
+        return f"{seconds:.{digits}f} s"
+    return f"{int(seconds // 60)}:{seconds % 60:0{3 + digits if digits else 2}.{digits}f}"
 
 
 def _bar(
@@ -167,6 +177,22 @@ def _evidence_lane(result: Mapping[str, Any], modality: str, duration_s: float, 
         for ev, row in zip(found, rows, strict=True)
     )  # fmt: skip
     return Lane("bars", words.say(modality), "", modality, bars, max(rows) + 1)
+
+
+def heat_lanes(result: Mapping[str, Any], *, duration_s: float, words: Phrases) -> list[Lane]:
+    """A lane for each modality that weighs anything, in reading order; none where nobody weighed over time."""
+    heat = result.get("heat")
+    drawn = draw_cells(heat, duration_s) if heat else {}
+    lanes = []
+    for modality in (m for m in MODALITIES if m in drawn):
+        peak, name = drawn[modality].peak_s, words.say(modality)
+        detail = words.say("heat_even")
+        if peak:
+            start, end = (clock(moment, 1).replace(" ", "\u00a0") for moment in peak)
+            detail = words.say("heat_peak", start=start.removesuffix("\u00a0s"), end=end)
+        said = words.say("heat_said", name=name, detail=detail)
+        lanes.append(Lane("heat", name, detail, modality, cells=drawn[modality], said=said))
+    return lanes
 
 
 def _conflict_lane(result: Mapping[str, Any], duration_s: float, words: Phrases) -> Lane | None:

@@ -126,6 +126,21 @@
     scrub.replaceChildren(...marks);
   }
 
+  // Numbers of a heat cell under the pointer: its share of all weight, and of what its moment has.
+  const strips = [...document.querySelectorAll(".cells")];
+  const shares = strips.map((strip) => strip.dataset.shares.split(" ").map(Number));
+  strips.forEach((strip, k) => strip.parentElement.addEventListener("pointermove", (event) => {
+    const box = strip.getBoundingClientRect(), count = shares[k].length;
+    const i = Math.min(Math.max(Math.floor(((event.clientX - box.left) / box.width) * count), 0), count - 1);
+    const all = shares.reduce((sum, row) => sum + row[i], 0);
+    const start = Number(strip.dataset.start) + i * strip.dataset.step;
+    const said = {
+      name: strip.dataset.name, start: clock(start), end: clock(start + Number(strip.dataset.step)), share: shares[k][i],
+      here: all ? Math.round((100 * shares[k][i]) / all) : 0,
+    };
+    strip.parentElement.title = data.heat.replace(/\{(\w+)\}/g, (_, key) => said[key]);
+  }));
+
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-ev]");
     if (button) return choose(button);

@@ -18,7 +18,7 @@ from hero.phrases import Phrases, phrases
 from hero.reason.verdict import label_name
 from hero.report.answer import checked, printable
 from hero.report.citations import cited_ids, paragraphs
-from hero.report.lanes import build_lanes
+from hero.report.lanes import build_lanes, clock, heat_lanes
 from hero.report.preview import Preview, make_preview
 from hero.types import MODALITIES, LabelledSpan, Track
 
@@ -51,11 +51,13 @@ def render_page(
     duration_s = _duration_s(result, tracks)
     preview = make_preview(media, duration_s=duration_s, beside=beside) if with_media else Preview("none", "left_out")
     measured, found = build_lanes(result, tracks, _clean_spans(spans), duration_s=duration_s, words=words)
+    heat = heat_lanes(result, duration_s=duration_s, words=words)
     css, script = _asset("page.css"), _asset("page.js")
     return _template().render(
         r=result, t=words.table, say=words.say, lang=lang, css=css, script=script, csp=_policy(css, script, preview),
-        duration_s=duration_s, preview=preview, media_note=_media_note(preview, result, words), clock=_clock,
-        measured=measured, found=found, evidence={ev["id"]: ev for ev in result["evidence"]}, ticks=_ticks(duration_s),
+        duration_s=duration_s, preview=preview, media_note=_media_note(preview, result, words), clock=clock,
+        measured=measured, found=found, heat=heat, ticks=_ticks(duration_s),
+        evidence={ev["id"]: ev for ev in result["evidence"]},
         outcomes=_outcomes(result, lang), weights=_weights(result), paragraphs=paragraphs, number=_number,
         cited=set(cited_ids(result["verdict"]["emotion_caption"] + result["verdict"]["reasoning_process"])),
         facts=_facts(result, words), provenance=_provenance(result, words), problems=_problems(result),
@@ -102,13 +104,6 @@ def _duration_s(result: Mapping[str, Any], tracks: Mapping[str, Track]) -> float
     return max(float(result["clip"]["duration_s"]) or max([0.0, *ends]), 0.01)
 
 
-def _clock(seconds: float, digits: int = 2) -> str:
-    """`3.27 s`, from a minute on `1:03.27`."""
-    if seconds < 60:
-        return f"{seconds:.{digits}f} s"
-    return f"{int(seconds // 60)}:{seconds % 60:0{3 + digits if digits else 2}.{digits}f}"
-
-
 def _number(value: float) -> str:
     return f"{value:.3g}".replace("-", "−")
 
@@ -147,7 +142,7 @@ def _facts(result: Mapping[str, Any], words: Phrases) -> list[str]:
     """Length, picture and sound in a few words."""
     clip = result["clip"]
     video, audio = clip.get("video"), clip.get("audio")
-    facts = [_clock(clip["duration_s"])]
+    facts = [clock(clip["duration_s"])]
     if video:
         fps = f"{video.get('fps') or 0:.2f}".rstrip("0").rstrip(".")
         facts.append(words.say("clip_video", width=video.get("width", "?"), height=video.get("height", "?"), fps=fps))

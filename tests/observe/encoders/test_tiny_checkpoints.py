@@ -24,6 +24,9 @@ TYPES = {
     "tiny-distilhubert": "hubert",
     "tiny-whisper": "whisper",
     "tiny-bert": "bert",
+    "tiny-qwen2": "qwen2",
+    "tiny-qwen3": "qwen3",
+    "tiny-llama": "llama",
 }
 
 

@@ -1,4 +1,4 @@
-"""Seeded random checkpoints of every encoder, in the real layout and a few hundred kilobytes each.
+"""Seeded random checkpoints of every encoder and language model, in the real layout and a few hundred kilobytes each.
 
 They are written by `save_pretrained` and read by the same code that reads the published ones, so that tests and the
 `tiny` preset need no network. What they say about a clip means nothing.
@@ -7,15 +7,15 @@ They are written by `save_pretrained` and read by the same code that reads the p
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hero.errors import ConfigError, OutputError
+from hero.errors import ConfigError
 from hero.observe.encoders import tiny_sound
 from hero.observe.encoders.picture import CLIP_MEAN, CLIP_SPREAD, HALF, IMAGENET_MEAN, IMAGENET_SPREAD, Colour
-from hero.pretrained.loading import libraries, quietly
+from hero.pretrained.loading import libraries
+from hero.pretrained.random_folder import Builder, put_random
+from hero.pretrained.tiny_language import LANGUAGE_MODELS
 
 SIDE_PX = 32
 SIZES = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
@@ -33,31 +33,7 @@ def build(name: str, folder: Path, *, seed: int = 0) -> Path:
     """
     if name not in TINY:
         raise ConfigError(f"no tiny checkpoint is called '{name}'; known: {', '.join(TINY)}; correct the name")
-    if (folder / "config.json").is_file():
-        return folder
-    torch, hub = libraries()
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as spare:
-            made = Path(spare) / "made"
-            made.mkdir()
-            with quietly(hub), torch.random.fork_rng(devices=[]):
-                TINY[name](made, seed)
-            _put(made, folder)
-    except OSError as error:
-        raise OutputError(f"the tiny checkpoint '{name}' cannot be written to {folder} ({error}); free it") from error
-    return folder
-
-
-def _put(made: Path, folder: Path) -> None:
-    """Move the made folder to its place, unless another process has put the same there meanwhile."""
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
-    try:
-        made.rename(folder)
-    except OSError:
-        if not (folder / "config.json").is_file():
-            raise
+    return put_random(name, folder, TINY[name], seed=seed)
 
 
 def build_clip(folder: Path, seed: int = 0) -> None:
@@ -118,7 +94,7 @@ def _byte_tokens() -> list[str]:
     return [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
 
 
-TINY: dict[str, Callable[[Path, int], None]] = {
+TINY: dict[str, Builder] = {
     "tiny-clip": build_clip,
     "tiny-siglip": build_siglip,
     "tiny-videomae": build_videomae,
@@ -126,5 +102,6 @@ TINY: dict[str, Callable[[Path, int], None]] = {
     "tiny-distilhubert": tiny_sound.build_distilhubert,
     "tiny-whisper": tiny_sound.build_whisper,
     "tiny-bert": tiny_sound.build_bert,
+    **LANGUAGE_MODELS,
 }
 """Builders by the name that a preset uses."""

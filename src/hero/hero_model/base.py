@@ -1,0 +1,160 @@
+"""The language model behind a HERO model: Qwen2 or 2.5, Qwen3 or Llama 3, whole, frozen, with its tokenizer and chat template.
+
+4-bit weights are NF4 with double quantization (Dettmers et al. 2023), 8-bit ones LLM.int8() (Dettmers et al. 2022), both
+through bitsandbytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from jinja2 import TemplateError
+
+from hero import checkpoints
+from hero.checkpoint_folder import gigabytes
+from hero.errors import ConfigError, WeightsError
+from hero.hero_model.config import Fingerprint
+from hero.models import cache_folder
+from hero.pretrained.device import resolve
+from hero.pretrained.loading import fetch_again, libraries, load_pretrained
+from hero.pretrained.tiny_language import LANGUAGE_MODELS, build
+from hero.pretrained.tokenizer import load_tokenizer
+
+if TYPE_CHECKING:
+    import torch
+
+    from hero.checkpoints import Checkpoint
+    from hero.pretrained.device import Device, Precision
+    from hero.types import ModelUsed
+
+KIND = "causal_lm"
+Quantize = Literal["none", "8bit", "4bit"]
+INSTALL = "pip install 'hero-emotion[quantize]'"
+
+
+@dataclass(frozen=True, eq=False)
+class Base:
+    """A frozen language model of transformers with its tokenizer; `name` is the catalogue's, or that of its folder."""
+
+    model: Any
+    tokenizer: Any
+    used: ModelUsed
+    fingerprint: Fingerprint
+
+    @property
+    def name(self) -> str:
+        """How a checkpoint refers to it."""
+        return self.used.name
+
+
+def open_base(
+    name_or_path: str | Path, *, device: Device = "auto", precision: Precision = "auto", quantize: Quantize = "none"
+) -> Base:
+    """A language model by its name in the catalogue, or from a folder.
+
+    It generates as it is told: what its folder recommends (temperature, penalties) is dropped, the ending tokens stay.
+
+    Raises:
+        ConfigError: no checkpoint has that name, it is of another kind, or the device, precision or quantization is not here.
+        WeightsError: it is not at hand, is damaged, is of another family, or has no chat template.
+    """
+    if quantize not in get_args(Quantize):
+        raise ConfigError(f"quantize is '{quantize}'; allowed: {', '.join(get_args(Quantize))}; correct the setting")
+    where, dtype = resolve(device, precision)
+    found = find_base(name_or_path)
+    options = _quantized(quantize, where, dtype) if quantize != "none" else {}
+    model = load_pretrained(
+        "AutoModelForCausalLM", found, dtype=dtype, device=where, attn_implementation="sdpa", **options
+    )
+    tokenizer = load_tokenizer(found, model, ("vocab.json", "merges.txt"))
+    _expect_template(found, tokenizer)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    _only_tokens(model, tokenizer)
+    config = model.config
+    print_of = Fingerprint(
+        config.model_type, config.hidden_size, config.vocab_size, config.num_hidden_layers, found.sha256
+    )
+    return Base(model, tokenizer, found.used, print_of)
+
+
+def find_base(name_or_path: str | Path) -> Checkpoint:
+    """The folder of a language model; one of the random ones is made in the cache when it is first asked for.
+
+    Raises:
+        ConfigError: no checkpoint has that name, or it is of another kind.
+        WeightsError: it is not at hand, is damaged, or is of another family.
+    """
+    found = checkpoints.find(name_or_path, kind=KIND)
+    name = str(name_or_path)
+    if found is None and name in LANGUAGE_MODELS:
+        build(name, cache_folder() / name)
+        found = checkpoints.find(name, kind=KIND)
+    if found is None:
+        row = checkpoints.known(name)
+        raise WeightsError(
+            f"the language model '{row.name}' is not at hand; run `hero models fetch {row.name}` "
+            f"({gigabytes(row.size_bytes)}), or name a folder that holds it"
+        )
+    return found
+
+
+def keep_gradients(model: Any) -> None:
+    """Let a language model be trained through, whatever it answered before.
+
+    On CPUs with AVX512-BF16, bitsandbytes packs 4-bit weights anew in place at the first answer, for a product that has no
+    gradients; later training would go on with wrong ones.
+    """
+    for module in model.modules():
+        if getattr(module, "support_avx512bf16_for_cpu", False):
+            module.support_avx512bf16_for_cpu = False
+
+
+def _expect_template(found: Checkpoint, tokenizer: Any) -> None:
+    """Raise where a tokenizer has no chat template that works.
+
+    Raises:
+        WeightsError: it has none, or a broken one.
+    """
+    told = "it is a model that was not taught to answer; take an instructed one, or " + fetch_again(found.folder)
+    if not tokenizer.chat_template:
+        raise WeightsError(f"the tokenizer in {found.folder} has no chat template; {told}")
+    try:
+        tokenizer.apply_chat_template([{"role": "user", "content": "?"}], tokenize=False, add_generation_prompt=True)
+    except TemplateError as error:
+        raise WeightsError(f"the chat template in {found.folder} is broken ({error}); {told}") from error
+
+
+def _quantized(quantize: Quantize, where: torch.device, dtype: torch.dtype) -> dict[str, Any]:
+    """The options of `from_pretrained` for weights of few bits.
+
+    Raises:
+        WeightsError: bitsandbytes is missing.
+    """
+    try:
+        import_module("bitsandbytes")
+        import_module("accelerate")
+    except (ImportError, RuntimeError) as error:
+        raise WeightsError(f"quantize '{quantize}' needs bitsandbytes and accelerate ({error}); {INSTALL}") from error
+    _, hub = libraries()
+    config = (
+        hub.BitsAndBytesConfig(load_in_8bit=True)
+        if quantize == "8bit"
+        else hub.BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
+        )
+    )
+    return {"quantization_config": config, "device_map": {"": where}}
+
+
+def _only_tokens(model: Any, tokenizer: Any) -> None:
+    """Keep of the folder's advice on generation only which tokens begin, end and pad."""
+    _, hub = libraries()
+    advice = model.generation_config
+    ends = advice.eos_token_id if advice.eos_token_id is not None else tokenizer.eos_token_id
+    model.generation_config = hub.GenerationConfig(
+        bos_token_id=tokenizer.bos_token_id, eos_token_id=ends, pad_token_id=tokenizer.pad_token_id
+    )
