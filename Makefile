@@ -38,8 +38,8 @@ $(VENV)/.train: $(VENV)/.dev
 	@touch $@
 
 $(VENV)/.model: $(VENV)/.train
-	@echo "installing transformers, ray and webdataset into $(VENV)"
-	@$(PIP) install --constraint constraints.txt transformers 'ray[data]' webdataset
+	@echo "installing transformers, peft, llguidance, bitsandbytes, ray and webdataset into $(VENV)"
+	@$(PIP) install --constraint constraints.txt --editable '.[model,quantize]' 'ray[data]' webdataset
 	@touch $@
 
 demo: $(VENV)/.core  ## analyse the demo clip that lies in the repository, print the verdict, write the report
@@ -50,8 +50,8 @@ test: $(VENV)/.dev  ## the test suite; real clips are used where HERO_DATA names
 	@$(BIN)/hero models fetch
 	@$(BIN)/python -m pytest
 
-test-model: $(VENV)/.model  ## the tests that need PyTorch, transformers, Ray or WebDataset
-	@$(BIN)/python -m pytest $$(grep -rlE '(importorskip|find_spec)\("(torch|transformers|huggingface_hub|ray|webdataset)' tests --include='*.py')
+test-model: $(VENV)/.model  ## the tests that need PyTorch, transformers, llguidance, Ray or WebDataset
+	@$(BIN)/python -m pytest $$(grep -rlE '(importorskip|find_spec)\("(torch|transformers|llguidance|huggingface_hub|ray|webdataset)' tests --include='*.py')
 
 check: $(VENV)/.model  ## lint, format, types (of the PyTorch parts too), layers
 	@$(BIN)/ruff check .
