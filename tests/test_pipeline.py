@@ -76,7 +76,7 @@ def test_open_licence_leaves_out_restricted_heads() -> None:
     assert "licence" in absent["voice_emotion"]
     open_to_all = hero.analyze(DEMO, overrides=FAST)
     assert any(not model["commercial"] for model in open_to_all.provenance["models"])
-    assert any("non-commercial" in note for note in open_to_all.provenance["notes"])
+    assert any("free for commercial use" in note for note in open_to_all.provenance["notes"])
 
 
 def test_sound_only_names_what_is_missing(tmp_path: Path) -> None:

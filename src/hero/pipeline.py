@@ -103,7 +103,7 @@ def analyze(
         progress(f"concluding: {judge.name}", opened.duration_s, opened.duration_s)
     conclusion = judge.conclude(case, lang=lang)
     verdict = conclusion.verdict
-    support = check(verdict, (*timeline.evidence, *case.inferred))
+    support = check(verdict, (*timeline.evidence, *case.inferred), timeline.tracks)
     seconds = time.perf_counter() - began
     provenance = _provenance(chosen, judge.name, timeline, case, conclusion, context, seconds)
     return Analysis(opened, timeline, case, verdict, support, provenance)

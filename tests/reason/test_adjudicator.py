@@ -101,6 +101,42 @@ def test_quoted_speech_does_not_cut_a_sentence_from_its_citation() -> None:
     assert all(cited(s) == ["TE-01"] for s in sentences(verdict.emotion_caption))
 
 
+def supported(made: CaseFile, lang: str = "en") -> Verdict:
+    """The verdict of a case, every sentence of which holds."""
+    verdict = Adjudicator(ReasonerConfig()).conclude(made, lang=lang).verdict
+    support = check(verdict, (*made.timeline.evidence, *made.inferred))
+    assert support.rate == 1.0, support.flaws
+    return verdict
+
+
+def test_other_people_are_named_with_what_they_show() -> None:
+    found = [
+        evidence("voice", "slow", brief="slow speech"),
+        evidence("face", "AU04", person=1, brief="Face 2: lowered brows"),
+    ]
+    text = supported(case(found, {"voice": 1.0}, posterior(sad=0.6))).reasoning_process
+    assert "kept apart from the subject: Face 2: lowered brows (1.0-2.0 s) [VE-01]" in text
+
+
+def test_a_conflict_that_names_no_cue_is_followed_by_the_cues() -> None:
+    found = [evidence("voice", "slow", brief="slow speech"), evidence("face", "AU04", brief="lowered brows")]
+    clash = Conflict(
+        ("VE-01", "AE-01"), "posteriors diverge", 0.5, "The face looks most angry, the voice most sad", Span(1, 2)
+    )
+    made = case(found, {"voice": 0.6, "face": 0.4}, posterior(sad=0.6), conflicts=[clash])
+    named = "the voice most sad: lowered brows (1.0-2.0 s); slow speech (1.0-2.0 s) (conflict 0.50) [VE-01, AE-01]"
+    assert named in supported(made).reasoning_process
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_agreement_and_a_conclusion_without_a_deciding_cue_name_what_they_cite(lang: str) -> None:
+    briefs = {"en": ("pause", "nod"), "zh": ("停顿", "点头")}[lang]
+    found = [evidence("voice", "pause", brief=briefs[0]), evidence("motion", "nod", brief=briefs[1])]
+    text = supported(case(found, {"voice": 1.0}, posterior(neutral=0.6)), lang).reasoning_process
+    assert text.splitlines()[-1].count(briefs[0]) == 1
+    assert text.splitlines()[-2].count(briefs[0]) == 1
+
+
 def test_same_case_same_verdict() -> None:
     judge = Adjudicator(ReasonerConfig())
     assert judge.conclude(masked_smile()).verdict == judge.conclude(masked_smile()).verdict

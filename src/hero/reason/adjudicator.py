@@ -185,14 +185,20 @@ def _conflicts(case: CaseFile, say: Phrases) -> list[str]:
     """Step 2: the conflicts that were found, or what agreed, or that there was nothing to compare."""
     known = {ev.id: ev for ev in case.evidence}
     if case.conflicts:
-        return [
-            say.say("conflict", text=_clean(c.text), score=c.score, cite=_cite(known[i] for i in c.between))
-            for c in case.conflicts
-        ]
+        return [_conflict(c, [known[i] for i in c.between], case, say) for c in case.conflicts]
     present = [m for m in SENSES if case.weights.get(m, 0) > 0]
     firsts = [next((ev for ev in case.evidence if ev.modality == m), None) for m in present]
     cited = [ev for ev in firsts if ev]
-    return [say.say("no_conflict" if len(cited) > 1 else "one_modality", cite=_cite(cited))]
+    key = "no_conflict" if len(cited) > 1 else "one_modality"
+    return [say.say(key, what=_named(cited, case, say), cite=_cite(cited))]
+
+
+def _conflict(conflict: Conflict, between: Sequence[Evidence], case: CaseFile, say: Phrases) -> str:
+    """A conflict with its score; evidence that its text does not name is named after it."""
+    text, cite = _clean(conflict.text), _cite(between)
+    if all(_clean(ev.brief) in text for ev in between):
+        return say.say("conflict", text=text, score=conflict.score, cite=cite)
+    return say.say("conflict_named", text=text, what=_named(between, case, say), score=conflict.score, cite=cite)
 
 
 def _excluded(case: CaseFile, say: Phrases, names: Phrases, label: str) -> list[str]:
@@ -204,7 +210,8 @@ def _excluded(case: CaseFile, say: Phrases, names: Phrases, label: str) -> list[
         lines.append(say.say("excluded", what=_named([ev], case, say), why=why, cite=_cite([ev])))
     others = [ev for ev in case.evidence if ev.person != 0]
     if others:
-        lines.append(say.say("other_people", cite=_cite(others[:MAX_LISTED])))
+        group = _foremost(others, MAX_LISTED)
+        lines.append(say.say("other_people", what=_named(group, case, say), cite=_cite(group)))
     for ev in case.inferred:
         lines.append(say.say("missing", what=names.say(ev.modality), cite=f"[{ev.id}, {say.say('inferred')}]"))
     return lines
@@ -231,11 +238,12 @@ def _conclusion(case: CaseFile, say: Phrases, names: Phrases, label: str, tellin
     )
     second = int(np.argsort(case.posterior)[-2])
     for_label = [ev for ev in telling if leaning(ev, label) > 0]
+    top = _different(for_label or telling)[:3]
     return say.say(
         "conclusion" if for_label else "conclusion_pattern",
         weights=weights, display=names.say(f"display_{label}"), best=float(case.posterior.max()),
         second=names.say(LABELS[second]), second_best=float(case.posterior[second]),
-        cite=_cite(_different(for_label or telling)[:3]),
+        what=_named(top, case, say), cite=_cite(top),
     )  # fmt: skip
 
 
@@ -257,7 +265,8 @@ def _abstain(case: CaseFile, say: Phrases, reason: str, lang: str, labels: Label
 
 
 def _within(case: CaseFile, labels: LabelSet) -> CaseFile:
-    """The case with its posterior shared among the labels of the set alone."""
+    """The case as the adjudicator judges it: the posterior among the set's labels alone, and the weights that pooled it."""
+    case = replace(case, weights=case.pooled or case.weights)
     if case.posterior is None:
         return case
     inside = case.posterior * [label in labels.of_common() for label in LABELS]

@@ -172,5 +172,6 @@ def _provenance(result: Mapping[str, Any], words: Phrases) -> list[tuple[str, st
 def _problems(result: Mapping[str, Any]) -> list[str]:
     problems = (result.get("support") or {}).get("problems") or []
     return [
-        p if isinstance(p, str) else " · ".join(map(str, p.values() if isinstance(p, dict) else p)) for p in problems
+        p if isinstance(p, str) else " · ".join(str(v) for v in (p.values() if isinstance(p, dict) else p) if v)
+        for p in problems
     ]
