@@ -89,6 +89,7 @@ def test_one_and_many_give_the_same_verdicts() -> None:
     cases = [masked_smile(), voices(2), voices(9)]
     judge = reasoner()
     together = [made.verdict for made in judge.conclude_many(cases)]
+    assert [made.verdict for made in reasoner(batch=2).conclude_many(cases)] == together
     assert together == [judge.conclude(one).verdict for one in cases]
 
 
@@ -117,7 +118,7 @@ def test_a_repaired_answer_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     judge = reasoner(decode="free")
     conclusion = judge.conclude(masked_smile())
     assert not conclusion.verdict.abstained and conclusion.details["repaired"] and len(said) == 2
-    asked_again = judge._models[None].tokenizer.decode(said[1])
+    asked_again = judge._models.of(masked_smile()).tokenizer.decode(said[1])
     assert "I think so." in asked_again and "no JSON object" in asked_again
 
 
@@ -166,7 +167,7 @@ def test_licence_open_refuses_what_is_not_free(monkeypatch: pytest.MonkeyPatch) 
     judge = LanguageModelReasoner(ReasonerConfig("language-model", 0, "ekman7", TINY), licence="open")
     opened = HeroModel.from_base("tiny-qwen2", device="cpu")
     opened.used = (replace(opened.used[0], commercial=False),)
-    monkeypatch.setattr(judge, "_open", lambda _: opened)
+    monkeypatch.setattr("hero.reason.opened_models.OpenedModels._open", lambda *_: opened)
     with pytest.raises(ConfigError, match="commercial"):
         judge.conclude(masked_smile())
 

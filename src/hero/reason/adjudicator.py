@@ -18,7 +18,7 @@ from hero.label_sets import LabelSet, label_set
 from hero.labels import LABELS
 from hero.phrases import Phrases, phrases
 from hero.reason.reasoner import Conclusion
-from hero.reason.verdict import SummaryItem, Verdict
+from hero.reason.verdict import SummaryItem, Verdict, language
 from hero.types import MODALITIES, CaseFile, Conflict, Evidence
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Adjudicator:
             confidence=round(float(case.posterior.max()), 4),
             alternatives=_alternatives(case.posterior, label, self.labels),
             label_set=self.labels.name,
-            lang=_language(lang),
+            lang=language(lang),
         )
 
     def _too_weak(self, case: CaseFile, say: Phrases) -> str | None:
@@ -260,7 +260,7 @@ def _abstain(case: CaseFile, say: Phrases, reason: str, lang: str, labels: Label
         abstention_reason=reason,
         alternatives={} if case.posterior is None else _alternatives(case.posterior, None, labels),
         label_set=labels.name,
-        lang=_language(lang),
+        lang=language(lang),
     )
 
 
@@ -295,7 +295,3 @@ def _clean(text: str) -> str:
 def _join(steps: Iterable[Sequence[str]], lang: str) -> str:
     """Sentences to paragraphs, one paragraph per step of the chain."""
     return "\n".join(("" if lang == "zh" else " ").join(lines) for lines in steps if lines)
-
-
-def _language(lang: str) -> Literal["en", "zh"]:
-    return "zh" if lang == "zh" else "en"

@@ -10,17 +10,17 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from hero.errors import VerdictError
 from hero.label_sets import LONGEST_LABEL, LabelSet
 from hero.labels import LABELS
 from hero.phrases import phrases
 from hero.reason.answer_schema import MOST_SUMMARY, answer_schema, most_bytes
-from hero.reason.verdict import ID_PATTERN, SummaryItem, Verdict
-from hero.types import CaseFile
+from hero.reason.verdict import ID_PATTERN, SummaryItem, Verdict, cited, language
+from hero.types import CaseFile, Evidence
 
 __all__ = [
     "Answer",
@@ -51,10 +51,11 @@ class Answer:
     final_emotion: str | None = None
 
 
-def read_answer(text: str, labels: LabelSet, *, with_label: bool) -> Answer:
+def read_answer(text: str, labels: LabelSet, *, with_label: bool, evidence: Iterable[Evidence] | None = None) -> Answer:
     """The answer in a model's text: exactly one JSON object, bare, in a code fence or among prose.
 
-    Without `with_label` a label that the model wrote all the same is left out, because the label is scored.
+    Without `with_label` a label that the model wrote all the same is left out, because the label is scored. Where the
+    `evidence` of its brief is given, ids of anything else are a flaw.
 
     Raises:
         VerdictError: there is no such object or more than one, or a field is missing, unknown or of the wrong form; the
@@ -67,12 +68,19 @@ def read_answer(text: str, labels: LabelSet, *, with_label: bool) -> Answer:
     needed = wanted if with_label else wanted[:-1]
     if missing := [name for name in needed if name not in table]:
         raise VerdictError(f'the field "{missing[0]}" is missing; the fields are: {", ".join(needed)}')
-    return Answer(
+    answer = Answer(
         _text(table[CAPTION], CAPTION, LONGEST_CAPTION),
         _summary(table[SUMMARY]),
         _text(table[REASONING], REASONING, LONGEST_REASONING),
         _label(table[LABEL], labels) if with_label else None,
     )
+    known = None if evidence is None else {ev.id for ev in evidence}
+    named = [item.id for item in answer.evidence_summary] + cited(
+        f"{answer.emotion_caption} {answer.reasoning_process}"
+    )
+    if known is not None and (strange := [evidence_id for evidence_id in named if evidence_id not in known]):
+        raise VerdictError(f"it cites {strange[0]}, which is not in the list of evidence")
+    return answer
 
 
 def repair_request(flaw: str) -> str:
@@ -141,7 +149,7 @@ def to_verdict(
         abstention_reason=reason,
         alternatives={w: round(p, 4) for w, p in ranked if p >= MIN_ALTERNATIVE and (weak or w != best)},
         label_set=labels.name,
-        lang=_language(lang),
+        lang=language(lang),
     )
 
 
@@ -157,7 +165,7 @@ def abstention(case: CaseFile, reason: str, labels: LabelSet, *, lang: str) -> V
         abstained=True,
         abstention_reason=reason,
         label_set=labels.name,
-        lang=_language(lang),
+        lang=language(lang),
     )
 
 
@@ -236,7 +244,3 @@ def _kind(value: Any) -> str:
 
 def _short(text: str) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _language(lang: str) -> Literal["en", "zh"]:
-    return "zh" if lang == "zh" else "en"

@@ -22,7 +22,7 @@ from hero.reason.brief import Brief, Message, write_brief
 from hero.reason.endpoint import Endpoint, Session, shown
 from hero.reason.reasoner import Conclusion
 from hero.reason.remote_settings import read_settings
-from hero.reason.verdict import Verdict, cited
+from hero.reason.verdict import Verdict
 from hero.types import ModelUsed
 
 if TYPE_CHECKING:
@@ -185,14 +185,9 @@ class RemoteReasoner:
     def _reading(self, text: str, course: _Course) -> Answer | VerdictError:
         """The answer in a text, or its flaw. Ids that are not in the brief are one: no schema need have kept them out."""
         try:
-            answer = read_answer(text, self.labels, with_label=self.labels.open)
+            return read_answer(text, self.labels, with_label=self.labels.open, evidence=course.brief.evidence)
         except VerdictError as flaw:
             return flaw
-        known = {ev.id for ev in course.brief.evidence}
-        written = cited(f"{answer.emotion_caption} {answer.reasoning_process}")
-        if strange := [i for i in (*(item.id for item in answer.evidence_summary), *written) if i not in known]:
-            return VerdictError(f"it cites {strange[0]}, which is not in the list of evidence")
-        return answer
 
     def _chances(self, answer: Answer, course: _Course) -> dict[str, float]:
         """Probabilities of the labels: from log-probabilities of their letters, else from letters that are drawn.

@@ -91,6 +91,11 @@ def cited(sentence: str) -> list[str]:
     return [evidence_id for match in CITATION.finditer(sentence) for evidence_id in re.findall(ID_PATTERN, match[1])]
 
 
+def language(lang: str) -> Literal["en", "zh"]:
+    """A verdict's language, English unless it is Chinese."""
+    return "zh" if lang == "zh" else "en"
+
+
 def label_name(label: str, lang: str) -> str:
     """How a label is shown in a language; one that is not among the common labels stands as it is."""
     from hero.phrases import phrases
