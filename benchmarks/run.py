@@ -14,12 +14,22 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 HELPERS = {"run", "bars", "clips", "table", "small_encoders", "ray_clips"}
-WITHOUT_DATA = {"fresh_clone", "memory", "speed", "startup", "whisper_length", "kill_resume", "integration_cost", "decoding"}
+WITHOUT_DATA = {
+    "fresh_clone",
+    "memory",
+    "speed",
+    "startup",
+    "whisper_length",
+    "kill_resume",
+    "integration_cost",
+    "decoding",
+}
 FACE = ("runs/face/oof.csv", "recipes/heads/face.py", "--out", "runs/face")
 MADE_BY: dict[str, tuple[tuple[str, ...], ...]] = {  # what must exist, and the recipe that makes it
     "heads_face": (FACE,),
     "heads_fusion": (FACE, ("runs/fusion/oof.csv", "recipes/heads/fusion.py", "--out", "runs/fusion")),
     "heads_text": (("runs/text/test.csv", "recipes/heads/text.py", "--out", "runs/text"),),
+    "imputation": (("runs/imputer/oof.csv", "recipes/imputer.py", "--out", "runs/imputer"),),
     "road": (
         ("runs/voice/fold4/voice_emotion.safetensors", "recipes/heads/voice.py", "--out", "runs/voice", "--folds-only"),
     ),

@@ -65,9 +65,10 @@ def integrate(
         weights, heat = weights | weighed.weights, weighed.heat
     conflicts = find_conflicts(timeline, posteriors, config, lang=lang)
     missing = missing_modalities(timeline)
-    inferred = number_evidence(infer_missing(timeline, missing, fused, lang=lang))
+    guesses = infer_missing(timeline, missing, fused, lang=lang, licence=licence, weights_folder=weights_folder)
+    inferred = number_evidence(guesses)
     ordered = tuple(sorted(timeline.evidence, key=lambda ev: -rank(ev, weights, heat)))
-    models += weighed.models
+    models += (*guesses.models, *weighed.models)
     return CaseFile(
         timeline, weights, fused, posteriors, ordered, inferred, conflicts, missing, models, pooled, heat,
         weighed.context, weighed.notes,
