@@ -134,7 +134,7 @@ def _provenance(
         "hero": __version__,
         "preset": preset.name,
         "reasoner": reasoner,
-        "reasoning": dict(conclusion.details),
+        "reasoning": {**conclusion.details, "notes": list(conclusion.notes)},
         "licence": context.licence,
         "seconds": round(seconds, 2),
         "experts": {name: not obs.absent for name, obs in timeline.observations.items()},

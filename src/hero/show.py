@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -159,8 +160,11 @@ def verdict_panel(analysis: Analysis) -> Group:
         parts.append(Text(line, style="dim"))
     support = analysis.support
     seconds = analysis.provenance["seconds"]
+    parts += [Text(plain(note), style="dim") for note in analysis.provenance["reasoning"]["notes"]]
     held = f"{support.supported} of {support.claims} claims are supported by the evidence they cite"
-    parts.append(Text(f"{held} · {seconds:.1f} s", style="dim"))
+    kinds = Counter(flaw.problem for flaw in support.flaws)
+    why = f" ({', '.join(f'{count} {kind}' for kind, count in kinds.items())})" if kinds else ""
+    parts.append(Text(f"{held}{why} · {seconds:.1f} s", style="dim" if not kinds else "yellow"))
     return Group(*parts)
 
 
