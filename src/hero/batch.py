@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -17,8 +18,8 @@ from hero.models import fetch, find
 from hero.observe.baseline import summarise, write_baseline
 from hero.observe.expert import Context
 from hero.observe.stream import observe
-from hero.pipeline import analyze
-from hero.reason.reasoner import Reasoner, create_reasoner
+from hero.pipeline import Examined, examine, settle
+from hero.reason.reasoner import Reasoner, conclude_all, reasoner_of
 from hero.report.write import FORMATS, prepare, write
 from hero.show import Outcome, Screen
 from hero.types import Baseline
@@ -79,16 +80,19 @@ def run(job: Job) -> int:
     if not job.offline and "face" in preset.experts:
         fetch_models(quiet=True, console=screen.console)
     names = stems(clips)
-    judge = create_reasoner(preset.reasoner, licence=job.licence)  # one for all clips: a model is loaded once
+    judge = reasoner_of(preset, licence=job.licence)  # one for all clips: a model is loaded once
     work = _Work(job, preset, judge, formats, screen)
     if len(clips) == 1:
-        outcome = work.one(clips[0], stem=names[clips[0]])
+        (outcome,) = work.conclude({clips[0]: work.examine(clips[0])}, names)
         return ABSTAINED if outcome.abstained else VERDICT
     outcomes: list[Outcome] = []
     try:
-        for number, path in enumerate(clips, 1):
-            screen.heading(number, len(clips), path)
-            outcomes.append(work.attempt(path, stem=names[path]))
+        for begin in range(0, len(clips), judge.together):
+            group: dict[Path, Examined | Outcome] = {}
+            for number, path in enumerate(clips[begin : begin + judge.together], begin + 1):
+                screen.heading(number, len(clips), path)
+                group[path] = work.attempt(path)
+            outcomes += work.conclude(group, names)
     finally:
         if outcomes:
             screen.summary(outcomes)  # also of a batch that was interrupted or found its folder full
@@ -236,7 +240,7 @@ def print_models(*, as_json: bool = False) -> None:
         screen.out.print(models_list(items()))
 
 
-def examine(preset: str | None, *, as_json: bool, strict: bool) -> int:
+def print_doctor(preset: str | None, *, as_json: bool, strict: bool) -> int:
     """Print what runs on this machine; returns the exit code: 3 where a preset cannot run (`strict`: not whole).
 
     Raises:
@@ -268,10 +272,10 @@ class _Work:
     formats: tuple[str, ...]
     screen: Screen
 
-    def attempt(self, path: Path, *, stem: str) -> Outcome:
-        """One clip of a batch; its own trouble becomes an outcome, while trouble of the whole batch is raised."""
+    def attempt(self, path: Path) -> Examined | Outcome:
+        """Examine one clip of a batch; its own trouble becomes an outcome, while trouble of the whole batch is raised."""
         try:
-            return self.one(path, stem=stem)
+            return self.examine(path)
         except UsageError:
             raise
         except HeroError as error:
@@ -280,22 +284,25 @@ class _Work:
                 print(json.dumps({"path": str(path), "error": error.line}, ensure_ascii=True))
             return Outcome(path, error=error.line)
 
-    def one(self, path: Path, *, stem: str) -> Outcome:
-        """Analyse a clip, write what was asked for, show the result."""
+    def examine(self, path: Path) -> Examined:
+        """Observe and integrate a clip."""
         job = self.job
         with self.screen.progress(path.name) as progress:
             clip = Clip.open(path, transcript=job.transcript)
-            analysis = analyze(
-                clip,
-                preset=self.preset,
-                lang=job.lang,
-                licence=job.licence,
-                baseline=job.baseline,
-                reasoner=self.reasoner,
-                progress=progress,
-            )
-            out = job.out or DEFAULT_OUT
-            written = write(analysis, out, stem, self.formats, media=job.media) if self.formats else []
-        self.screen.result(analysis, written)
-        verdict = analysis.verdict
-        return Outcome(path, verdict.final_emotion, verdict.confidence, verdict.abstained)
+            return examine(clip, self.preset, Context(clip, job.lang, job.licence, job.baseline), progress=progress)
+
+    def conclude(self, group: Mapping[Path, Examined | Outcome], names: Mapping[Path, str]) -> list[Outcome]:
+        """Conclude the clips of a group together, write what was asked for, show the results."""
+        examined = {path: found for path, found in group.items() if isinstance(found, Examined)}
+        began = time.perf_counter()
+        conclusions = conclude_all(self.reasoner, [found.case for found in examined.values()], lang=self.job.lang)
+        seconds = (time.perf_counter() - began) / max(len(examined), 1)
+        outcomes = {path: found for path, found in group.items() if isinstance(found, Outcome)}
+        for (path, found), conclusion in zip(examined.items(), conclusions, strict=True):
+            analysis = settle(found, conclusion, self.reasoner.name, seconds=seconds)
+            out = self.job.out or DEFAULT_OUT
+            written = write(analysis, out, names[path], self.formats, media=self.job.media) if self.formats else []
+            self.screen.result(analysis, written)
+            verdict = analysis.verdict
+            outcomes[path] = Outcome(path, verdict.final_emotion, verdict.confidence, verdict.abstained)
+        return [outcomes[path] for path in group]

@@ -322,9 +322,9 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, and nothing else.")] = False,
 ) -> None:
     """Say what runs on this machine and what is missing, expert by expert, with the cures; nothing is fetched."""
-    from hero.batch import examine
+    from hero.batch import print_doctor
 
-    raise typer.Exit(examine(preset, as_json=as_json, strict=strict))
+    raise typer.Exit(print_doctor(preset, as_json=as_json, strict=strict))
 
 
 def _version(show: bool) -> None:

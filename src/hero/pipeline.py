@@ -16,7 +16,7 @@ from hero.integrate.weigh import integrate
 from hero.media.clip import Clip
 from hero.observe.expert import Context
 from hero.observe.stream import Progress, observe
-from hero.reason.reasoner import Conclusion, Reasoner, create_reasoner
+from hero.reason.reasoner import Conclusion, Reasoner, reasoner_of
 from hero.reason.verdict import Verdict
 from hero.types import Baseline, CaseFile, LabelledSpan, ModelUsed, Timeline, Track
 
@@ -91,22 +91,60 @@ def analyze(
         ConfigError: the preset or an override is wrong.
         WeightsError: packaged weights are damaged.
     """
-    began = time.perf_counter()
     chosen = preset if isinstance(preset, Preset) else load_preset(preset, overrides)
-    judge = reasoner or create_reasoner(chosen.reasoner, licence=licence)  # what it lacks is said before the work
+    judge = reasoner or reasoner_of(chosen, licence=licence)  # what it lacks is said before the work
     opened = clip if isinstance(clip, Clip) else Clip.open(clip, transcript=transcript)
     context = Context(opened, lang, licence, baseline, weights_folder)
-    model = open_model(chosen.integrate.model, device=chosen.integrate.device)
-    timeline = observe(opened, chosen, context, progress)
-    case = integrate(timeline, chosen.integrate, lang=lang, weights_folder=weights_folder, model=model, licence=licence)
+    examined = examine(opened, chosen, context, progress=progress)
+    began = time.perf_counter()
     if progress:
         progress(f"concluding: {judge.name}", opened.duration_s, opened.duration_s)
-    conclusion = judge.conclude(case, lang=lang)
-    verdict = conclusion.verdict
+    conclusion = judge.conclude(examined.case, lang=lang)
+    return settle(examined, conclusion, judge.name, seconds=time.perf_counter() - began)
+
+
+@dataclass(frozen=True, eq=False)
+class Examined:
+    """A clip that was observed and integrated, before anybody concludes; `seconds` is what that took."""
+
+    context: Context
+    preset: Preset
+    case: CaseFile
+    seconds: float
+
+
+def examine(clip: Clip, preset: Preset, context: Context, *, progress: Progress | None = None) -> Examined:
+    """The first half of `analyze`, so that many cases can be concluded together.
+
+    Raises:
+        MediaError: neither picture nor sound of the clip could be read.
+        ConfigError, WeightsError: as for `analyze`.
+    """
+    began = time.perf_counter()
+    model = open_model(preset.integrate.model, device=preset.integrate.device)
+    timeline = observe(clip, preset, context, progress)
+    case = integrate(
+        timeline,
+        preset.integrate,
+        lang=context.lang,
+        weights_folder=context.weights_folder,
+        model=model,
+        licence=context.licence,
+    )
+    return Examined(context, preset, case, time.perf_counter() - began)
+
+
+def settle(examined: Examined, conclusion: Conclusion, reasoner: str, *, seconds: float) -> Analysis:
+    """The second half of `analyze`: the conclusion of the reasoner of that name is checked against the evidence.
+
+    `seconds` is what concluding took.
+    """
+    case, context = examined.case, examined.context
+    verdict, timeline = conclusion.verdict, case.timeline
     support = check(verdict, (*timeline.evidence, *case.inferred), timeline.tracks)
-    seconds = time.perf_counter() - began
-    provenance = _provenance(chosen, judge.name, timeline, case, conclusion, context, seconds)
-    return Analysis(opened, timeline, case, verdict, support, provenance)
+    whole = examined.seconds + seconds
+    provenance = _provenance(examined.preset, reasoner, timeline, case, conclusion, context, whole)
+    return Analysis(context.clip, timeline, case, verdict, support, provenance)
 
 
 def _provenance(

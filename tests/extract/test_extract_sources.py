@@ -109,7 +109,10 @@ def test_names_in_a_shard_are_taken_apart_as_webdataset_does() -> None:
     assert split_name("k") == ("k", "")
 
 
-def test_clips_and_words_come_out_of_a_shard(clips: Path, tmp_path: Path) -> None:
+def test_clips_and_words_come_out_of_a_shard(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
     film = (clips / "clip1.mp4").read_bytes()
     path = shard(
         tmp_path / "s-0.tar",
@@ -124,13 +127,7 @@ def test_clips_and_words_come_out_of_a_shard(clips: Path, tmp_path: Path) -> Non
     before = states(tmp_path / "out")
     observe(tmp_path / "out", path, preset=with_words(tmp_path))
     assert states(tmp_path / "out") == before
-    assert not list(Path(tempfolder()).glob("hero-*")), "members do not stay in the temporary folder"
-
-
-def tempfolder() -> str:
-    import tempfile
-
-    return tempfile.gettempdir()
+    assert not list(scratch.glob("hero-*")), "members do not stay in the temporary folder"
 
 
 def test_wicked_names_in_a_shard_reach_no_file(clips: Path, tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ tries: dict[tuple[str, str], int] = defaultdict(int)
 
 
 def answer(body: Body) -> Body:
-    """An honest answer: every sentence says what a line of the brief says, and cites it."""
+    """An honest answer: every sentence says what a line of the brief says, and cites it; a label of a closed set."""
+    closed = "one of:" in body["messages"][0]["content"] or "以下之一" in body["messages"][0]["content"]
     text = "\n".join(message["content"] for message in body["messages"] if message["role"] == "user")
     found = [(i, said.strip().rstrip(".。")) for i, said in LINE.findall(text)]
     stop = "。" if "。" in text else "."
@@ -39,7 +40,7 @@ def answer(body: Body) -> Body:
         "emotion_caption": f"{found[0][1]} [{found[0][0]}]{stop}",
         "evidence_summary": [{"id": i, "text": said[:50]} for i, said in found[:2]],
         "reasoning_process": told,
-        "final_emotion": "wistful",
+        "final_emotion": "sad" if closed else "wistful",
     }
 
 
@@ -139,6 +140,24 @@ class Handler(BaseHTTPRequestHandler):
             : body.get("n", 1)
         ]
         return self.reply(200, completion(draws))
+
+    def play_torn(self, body: Body, turn: int) -> None:
+        """Heeds no schema, and writes another label than the letter it then chooses."""
+        if options(body):
+            return self.play_honest(body, turn)
+        return self.reply(200, completion([json.dumps({**answer(body), "final_emotion": "Happy"})]))
+
+    def play_stray(self, body: Body, turn: int) -> None:
+        """Writes a label that is none of the set's."""
+        if options(body):
+            return self.play_honest(body, turn)
+        return self.reply(200, completion([json.dumps({**answer(body), "final_emotion": "wistful"})]))
+
+    def play_shouting(self, body: Body, turn: int) -> None:
+        """Writes a word that the set knows in another spelling."""
+        if options(body):
+            return self.play_honest(body, turn)
+        return self.reply(200, completion([json.dumps({**answer(body), "final_emotion": "SAD"})]))
 
     def play_no_schema(self, body: Body, turn: int) -> None:
         if "response_format" in body:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -142,11 +143,39 @@ def test_a_label_that_was_not_asked_for_is_left_out() -> None:
     assert read_answer(_answer(final_emotion="whatever"), SEVEN, with_label=False).final_emotion is None
     short = {name: value for name, value in GOOD.items() if name != "final_emotion"}
     assert read_answer(json.dumps(short), SEVEN, with_label=False).final_emotion is None
+    assert read_answer(_answer(final_emotion=7), SEVEN, with_label=False).final_emotion is None
+    assert read_answer(_answer(final_emotion="wistful"), OPEN, with_label=False).final_emotion is None
+
+
+def test_a_label_of_the_set_that_was_not_asked_for_is_kept_for_the_check_of_contradiction() -> None:
+    assert read_answer(_answer(final_emotion="Happy "), SEVEN, with_label=False).final_emotion == "happy"
 
 
 def test_a_label_is_spelled_as_the_set_spells_it() -> None:
     assert read_answer(_answer(final_emotion=" Sad "), SEVEN, with_label=True).final_emotion == "sad"
     assert read_answer(_answer(final_emotion="Wistful"), OPEN, with_label=True).final_emotion == "Wistful"
+
+
+@pytest.mark.parametrize(
+    ("word", "label"),
+    [("Angry", "angry"), ("ANGRY", "angry"), ("Disgusted", "disgust"), ("fearful", "fear"), ("Surprised", "surprise"),
+     ("愤怒", "angry"), ("平静", "neutral")],
+)  # fmt: skip
+def test_an_open_word_for_a_common_label_is_that_label(word: str, label: str) -> None:
+    answer = read_answer(_answer(final_emotion=word), OPEN, with_label=True)
+    assert answer.final_emotion == label
+    for one in (answer, replace(answer, final_emotion=word)):
+        words = candidates(one, OPEN)
+        assert words[0] == label and sorted(words) == sorted(LABELS)
+        verdict = to_verdict(one, CHANCES, OPEN, lang="en", abstain_below=0.0)
+        assert (verdict.final_emotion, verdict.confidence) == (label, CHANCES[label])
+
+
+@pytest.mark.parametrize("word", ["Wistful", "happiness", "ÄRGER", "Angry-sad", "愤怒的"])
+def test_candidates_of_an_open_set_differ_in_more_than_case(word: str) -> None:
+    words = candidates(read_answer(_answer(final_emotion=word), OPEN, with_label=True), OPEN)
+    assert words == (word, *LABELS)
+    assert len({each.casefold() for each in words}) == 8
 
 
 def test_an_id_that_the_summary_names_twice_is_kept_once() -> None:
@@ -202,13 +231,35 @@ def test_the_prefix_is_what_the_canonical_answer_begins_with() -> None:
     assert json.loads(answer_prefix(strange) + '"}')["emotion_caption"] == 'He says "好"\n[VE-01].'
 
 
-def test_probabilities_decide_and_the_written_label_does_not() -> None:
-    answer = read_answer(_answer(final_emotion="happy"), SEVEN, with_label=True)
+@pytest.mark.parametrize("said", [None, "sad"])
+def test_probabilities_decide_over_a_closed_set(said: str | None) -> None:
+    answer = replace(read_answer(_answer(), SEVEN, with_label=True), final_emotion=said)
     verdict = to_verdict(answer, CHANCES, SEVEN, lang="en", abstain_below=0.3)
     assert (verdict.final_emotion, verdict.confidence) == ("sad", 0.6)
     assert verdict.alternatives == {"angry": 0.3}
     assert verdict.label_set == "ekman7"
     assert not STRUCTURE & {flaw.problem for flaw in check(verdict, EVIDENCE).flaws}
+
+
+@pytest.mark.parametrize(
+    ("lang", "reason"),
+    [("en", "the answer says happy, its own probabilities say sad"),
+     ("zh", "回答写的是 happy，而它自己给出的概率最高的是 sad")],
+)  # fmt: skip
+@pytest.mark.parametrize("least", [0.0, 0.7])
+def test_an_answer_that_contradicts_its_own_probabilities_is_no_verdict(lang: str, reason: str, least: float) -> None:
+    answer = read_answer(_answer(final_emotion="Happy"), SEVEN, with_label=True)
+    verdict = to_verdict(answer, CHANCES, SEVEN, lang=lang, abstain_below=least)
+    assert verdict.abstained and verdict.final_emotion is None
+    assert verdict.abstention_reason == reason and reason in verdict.emotion_caption
+    assert (verdict.confidence, verdict.alternatives) == (0.6, {"sad": 0.6, "angry": 0.3})
+    assert verdict.reasoning_process == answer.reasoning_process
+
+
+def test_a_written_label_that_is_as_probable_as_the_first_is_no_contradiction() -> None:
+    answer = read_answer(_answer(final_emotion="surprise"), SEVEN, with_label=True)
+    verdict = to_verdict(answer, dict.fromkeys(LABELS, 1 / 7), SEVEN, lang="en", abstain_below=0.0)
+    assert verdict.final_emotion == "surprise"
 
 
 def test_below_the_asked_confidence_it_abstains_with_the_reason() -> None:

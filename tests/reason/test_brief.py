@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from builders import case, evidence, posterior
 from test_adjudicator import masked_smile
 
+from hero.integrate.missing import infer_missing
 from hero.label_sets import label_set
 from hero.reason.brief import Message, write_brief
-from hero.types import CaseFile
+from hero.types import CaseFile, number_evidence
 
 EKMAN = label_set("ekman7")
 
@@ -38,6 +40,16 @@ def test_all_of_a_case_stands_in_the_brief(lang: str) -> None:
 def test_no_posterior_of_a_class_is_told() -> None:
     system, user = (message["content"] for message in write_brief(masked_smile(), EKMAN).messages)
     assert "sad" in system and "sad" not in user and "55%" not in user
+
+
+def test_what_words_the_pooled_posterior_stays_out_of_the_brief() -> None:
+    made = masked_smile()
+    guesses = infer_missing(made.timeline, {"words": "no transcript"}, made.posterior, lang="en")
+    (worded,) = number_evidence(guesses)
+    whole = replace(made, inferred=(*made.inferred, replace(worded, id="ITE-02")))
+    brief = write_brief(whole, EKMAN)
+    assert worded.text not in brief.messages[1]["content"] and "ITE-02" not in {ev.id for ev in brief.evidence}
+    assert "ITE-01" in {ev.id for ev in brief.evidence}  # an inferred cue stays
 
 
 def test_open_labels_ask_for_a_word() -> None:

@@ -187,6 +187,36 @@ def test_free_decoding_asks_for_no_schema(served: Served) -> None:
     assert conclusion.details["decode"] == "free"
     assert not any("JSON Schema" in note for note in conclusion.notes)
     assert not any("response_format" in asked["body"] for asked in served.asked())
+    assert conclusion.verdict.final_emotion == "sad"
+
+
+@pytest.mark.parametrize("decode", ["free", "constrained"])  # this server heeds no schema
+@pytest.mark.parametrize(
+    ("lang", "reason"),
+    [("en", "the answer says happy, its own probabilities say sad"), ("zh", "happy，而它自己给出的概率最高的是 sad")],
+)
+def test_an_answer_that_contradicts_its_own_letter_is_no_verdict(
+    served: Served, lang: str, reason: str, decode: str
+) -> None:
+    conclusion = served.reasoner("torn", decode=decode).conclude(masked_smile(), lang=lang)
+    abstains(conclusion, reason)
+    assert conclusion.verdict.confidence == pytest.approx(0.6, abs=1e-3)
+    assert conclusion.verdict.alternatives["sad"] == pytest.approx(0.6, abs=1e-3)
+
+
+def test_a_label_outside_of_the_set_is_a_flaw_only_where_a_label_was_asked_for(served: Served) -> None:
+    assert served.reasoner("stray").conclude(masked_smile()).verdict.final_emotion == "sad"
+    conclusion = served.reasoner("stray", decode="free").conclude(masked_smile())
+    abstains(conclusion, '"final_emotion" is "wistful"')
+    assert conclusion.details["repaired"] is True
+
+
+def test_an_open_word_in_capitals_is_no_letter_of_its_own(served: Served) -> None:
+    verdict = served.reasoner("shouting", labels="open").conclude(masked_smile()).verdict
+    assert verdict.final_emotion == "sad"
+    asked = served.asked()[-1]["body"]["messages"][-1]["content"]
+    assert "A = sad, B = angry" in asked and "G = neutral" in asked
+    assert "SAD" not in asked and "H = " not in asked
 
 
 @pytest.mark.parametrize(("model", "flaw"), [("repairable", "JSON"), ("stranger", "VE-77")])

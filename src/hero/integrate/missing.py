@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+WORDED = "impute"  # the expert that words the pooled posterior: an opinion about the label, not about a cue
 CONFIDENCE_SHARE = 0.5  # an inference is at most half as sure as what it rests on
 STRENGTH = 0.2
 PROBABLE = 0.5  # what holds a cue of a lower chance is called possible
@@ -121,5 +122,5 @@ def _worded(
     text, brief = words.evidence(modality, present=present, likely=likely)
     span = Span(0.0, float(timeline.clip["duration_s"]))
     confidence = CONFIDENCE_SHARE * float(fused.max())
-    return Evidence(MODALITY[modality], "impute", f"inferred_{modality}", text, brief, span, confidence, STRENGTH,
+    return Evidence(MODALITY[modality], WORDED, f"inferred_{modality}", text, brief, span, confidence, STRENGTH,
                     inferred=True)  # fmt: skip

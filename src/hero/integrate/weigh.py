@@ -62,7 +62,7 @@ def integrate(
     pooled = dict(weights)
     weighed = weigh_with_model(timeline, model, licence=licence) if model else Weighed({})
     if weighed.context:
-        weights, heat = weights | weighed.weights, weighed.heat
+        weights, heat = dict.fromkeys(POSTERIORS, 0.0) | weighed.weights, weighed.heat
     conflicts = find_conflicts(timeline, posteriors, config, lang=lang)
     missing = missing_modalities(timeline)
     guesses = infer_missing(timeline, missing, fused, lang=lang, licence=licence, weights_folder=weights_folder)

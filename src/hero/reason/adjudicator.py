@@ -39,6 +39,7 @@ class Adjudicator:
     """Concludes from the case file alone; the same case gives the same verdict."""
 
     name = "adjudicator"
+    together = 1
 
     def __init__(self, config: ReasonerConfig, *, licence: Literal["any", "open"] = "any") -> None:
         """It has no weights, so every `licence` is kept.

@@ -12,12 +12,13 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from hero.errors import VerdictError
 from hero.label_sets import LONGEST_LABEL, LabelSet
 from hero.labels import LABELS
-from hero.phrases import phrases
+from hero.phrases import LANGUAGES, phrases
 from hero.reason.answer_schema import MOST_SUMMARY, answer_schema, most_bytes
 from hero.reason.verdict import ID_PATTERN, SummaryItem, Verdict, cited, language
 from hero.types import CaseFile, Evidence
@@ -43,7 +44,7 @@ _LINE_ENDS = "\n\r\t"
 
 @dataclass(frozen=True)
 class Answer:
-    """What a language model wrote; `final_emotion` is None where the label is scored and not written."""
+    """What a language model wrote; `final_emotion` is None where it wrote no label: then the label is scored alone."""
 
     emotion_caption: str
     evidence_summary: tuple[SummaryItem, ...]
@@ -54,7 +55,9 @@ class Answer:
 def read_answer(text: str, labels: LabelSet, *, with_label: bool, evidence: Iterable[Evidence] | None = None) -> Answer:
     """The answer in a model's text: exactly one JSON object, bare, in a code fence or among prose.
 
-    Without `with_label` a label that the model wrote all the same is left out, because the label is scored. Where the
+    Without `with_label` there need be no label; one that the model wrote all the same is kept where the set has it, so that
+    `to_verdict` sees a contradiction, and left out otherwise. A written label is spelled as the set spells it; in an open
+    set a word for one of the common seven, in any case or as `phrases/*/labels.yaml` writes it, is that label. Where the
     `evidence` of its brief is given, ids of anything else are a flaw.
 
     Raises:
@@ -72,7 +75,7 @@ def read_answer(text: str, labels: LabelSet, *, with_label: bool, evidence: Iter
         _text(table[CAPTION], CAPTION, LONGEST_CAPTION),
         _summary(table[SUMMARY]),
         _text(table[REASONING], REASONING, LONGEST_REASONING),
-        _label(table[LABEL], labels) if with_label else None,
+        _label(table[LABEL], labels) if with_label else _in_set(table.get(LABEL), labels),
     )
     known = None if evidence is None else {ev.id for ev in evidence}
     named = [item.id for item in answer.evidence_summary] + cited(
@@ -103,10 +106,13 @@ def answer_prefix(answer: Answer) -> str:
 
 
 def candidates(answer: Answer, labels: LabelSet) -> tuple[str, ...]:
-    """The words whose probabilities decide: the set's labels; for an open set the answer's own word and the common seven."""
+    """The words whose probabilities decide: the set's labels; for an open set the answer's own word and the common seven.
+
+    No two of an open set's words differ by case alone: they would share one probability between them.
+    """
     if not labels.open:
         return labels.labels
-    own = [answer.final_emotion] if answer.final_emotion else []
+    own = [_spelled(answer.final_emotion)] if answer.final_emotion else []
     return tuple(dict.fromkeys([*own, *LABELS]))
 
 
@@ -120,8 +126,10 @@ def to_verdict(
 ) -> Verdict:
     """The verdict that an answer and the probabilities of its `candidates` (they sum to 1) make.
 
-    In a closed set the most probable label is the final emotion, whatever the answer says. In an open one it is the
-    answer's own word. Below `abstain_below` the verdict is an abstention that keeps the answer's reasoning.
+    In a closed set the most probable label is the final emotion; an answer that has written another one contradicts
+    itself, and the verdict is an abstention that says so. In an open set the final emotion is the answer's own word. Below
+    `abstain_below` the verdict is an abstention, too. Each abstention keeps the answer's reasoning, and confidence and
+    alternatives as they were scored.
 
     Raises:
         VerdictError: a probability is missing or is none.
@@ -131,23 +139,25 @@ def to_verdict(
         raise VerdictError(f"'{wrong[0]}' has no probability from 0 to 1; score every candidate of the answer")
     if labels.open and not answer.final_emotion:
         raise VerdictError("an answer in an open label set must name its emotion; ask the model for final_emotion")
-    best = (
-        answer.final_emotion if labels.open and answer.final_emotion else max(chances, key=lambda word: chances[word])
-    )
+    said = _spelled(answer.final_emotion) if labels.open and answer.final_emotion else answer.final_emotion
+    best = said if labels.open and said else max(chances, key=lambda word: (chances[word], word == said))
     confidence = round(chances[best], 4)
-    weak = confidence < abstain_below
     ranked = sorted(chances.items(), key=lambda pair: -pair[1])
-    say = phrases("adjudicator", lang)
-    reason = say.say("too_weak", best=confidence, least=abstain_below) if weak else None
+    say, reason = phrases("adjudicator", lang), None
+    if said not in (None, best):
+        reason = phrases("reasoner", lang).say("contradicts_itself", said=said, scored=best)
+    elif confidence < abstain_below:
+        reason = say.say("too_weak", best=confidence, least=abstain_below)
+    abstains = reason is not None
     return Verdict(
         emotion_caption=answer.emotion_caption if reason is None else say.say("abstained", reason=reason),
         evidence_summary=answer.evidence_summary,
         reasoning_process=answer.reasoning_process,
-        final_emotion=None if weak else best,
+        final_emotion=None if abstains else best,
         confidence=confidence,
-        abstained=weak,
+        abstained=abstains,
         abstention_reason=reason,
-        alternatives={w: round(p, 4) for w, p in ranked if p >= MIN_ALTERNATIVE and (weak or w != best)},
+        alternatives={w: round(p, 4) for w, p in ranked if p >= MIN_ALTERNATIVE and (abstains or w != best)},
         label_set=labels.name,
         lang=language(lang),
     )
@@ -230,11 +240,29 @@ def _label(value: Any, labels: LabelSet) -> str:
     """The label that was written, as the set spells it."""
     label = _text(value, LABEL, LONGEST_LABEL)
     if labels.open:
-        return label
-    spelled = {known.casefold(): known for known in labels.labels}
-    if label.casefold() not in spelled:
+        return _spelled(label)
+    known = _in_set(label, labels)
+    if known is None:
         raise VerdictError(f'"{LABEL}" is "{label}"; it must be one of: {", ".join(labels.labels)}')
-    return spelled[label.casefold()]
+    return known
+
+
+def _in_set(value: Any, labels: LabelSet) -> str | None:
+    """The label of a closed set that a value is, as the set spells it; None where it is none."""
+    spelled = {known.casefold(): known for known in labels.labels}
+    return spelled.get(value.strip().casefold()) if isinstance(value, str) else None
+
+
+def _spelled(word: str) -> str:
+    """A word for one of the common seven as that label; any other as it is."""
+    return _common_names().get(word.casefold(), word)
+
+
+@cache
+def _common_names() -> Mapping[str, str]:
+    """The common labels by what they are called, in lower case: their own names, and those of each language."""
+    names = {phrases("labels", lang).say(label).casefold(): label for lang in LANGUAGES for label in LABELS}
+    return {**names, **{label.casefold(): label for label in LABELS}}
 
 
 def _kind(value: Any) -> str:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from hero.integrate.missing import WORDED
 from hero.label_sets import LabelSet
 from hero.phrases import Phrases, phrases
 from hero.types import CaseFile, Evidence
@@ -51,7 +52,7 @@ def write_brief(
         else:
             high = middle - 1
     messages = _messages(case, kept[:low], labels, lang)
-    inferred = case.inferred if low else ()
+    inferred = _imputed(case) if low else ()
     return Brief(tuple(messages), (*kept[:low], *inferred), tuple(kept[low:]))
 
 
@@ -111,9 +112,14 @@ def _conflicts(case: CaseFile, kept: Sequence[Evidence], say: Phrases) -> list[s
 def _missing(case: CaseFile, say: Phrases, names: Phrases) -> list[str]:
     gone = [say.say("missing_one", name=names.say(m), reason=plain(why)) for m, why in case.missing.items()]
     lines = [say.say("missing", what="; ".join(gone))] if gone else []
-    if case.inferred:
-        lines += [say.say("inferred"), *(_line(ev, say, names) for ev in case.inferred)]
+    if imputed := _imputed(case):
+        lines += [say.say("inferred"), *(_line(ev, say, names) for ev in imputed)]
     return lines
+
+
+def _imputed(case: CaseFile) -> tuple[Evidence, ...]:
+    """Inferred cues. What only words the pooled posterior is left out: it would tell the model the experts' verdict."""
+    return tuple(ev for ev in case.inferred if ev.expert != WORDED)
 
 
 def plain(text: str) -> str:

@@ -29,7 +29,7 @@ from hero.reason.answer import (
 )
 from hero.reason.brief import Brief, Message, write_brief
 from hero.reason.model_inputs import chat_ids, left_padded, seeded, soft_context
-from hero.reason.opened_models import NAME, OpenedModels, read_settings
+from hero.reason.model_source import NAME, ModelSource, read_settings
 from hero.reason.reasoner import Conclusion
 from hero.types import CaseFile, Evidence
 
@@ -38,7 +38,12 @@ if TYPE_CHECKING:
     from hero.hero_model.model import HeroModel
 
 FREE_TOKENS = 1024  # of an answer whose form nothing bounds
+REQUEST_TOKENS = 200  # of the request to repair an answer
 TEXT_ONLY = "the language model read text evidence only: no trained HERO model took part"
+NO_CONTEXT = (
+    "the language model and its trained adapters read text evidence only: there is no soft context for this clip"
+)
+UNCALIBRATED = "the probabilities are the language model's own scores of the labels; nobody calibrated them"
 
 
 @dataclass
@@ -70,7 +75,12 @@ class LanguageModelReasoner:
         self.settings = read_settings(config.settings)
         self.labels = label_set(config.label_set)
         self.abstain_below = config.abstain_below
-        self._models = OpenedModels(self.settings, licence)
+        self._source = ModelSource(self.settings, licence)
+
+    @property
+    def together(self) -> int:
+        """Cases that are decoded together."""
+        return int(self.settings["batch"])
 
     def conclude(self, case: CaseFile, *, lang: str = "en") -> Conclusion:
         """A verdict, or an abstention with its reason.
@@ -82,29 +92,43 @@ class LanguageModelReasoner:
         return self.conclude_many([case], lang=lang)[0]
 
     def conclude_many(self, cases: Sequence[CaseFile], *, lang: str = "en") -> list[Conclusion]:
-        """Verdicts of many cases, `batch` at a time: several times faster than one by one, with the same answers.
+        """Verdicts of many cases, `batch` at a time: several times faster than one by one.
+
+        The answers are the same as one by one unless they are sampled (`temperature`). Where the memory does not hold a
+        batch it is halved; a case that finds no room alone is abstained from.
 
         Raises:
             ConfigError, WeightsError: as for `conclude`.
         """
-        groups: dict[HeroModel, list[int]] = {}
-        for place, case in enumerate(cases):
-            groups.setdefault(self._models.of(case), []).append(place)
-        done: dict[int, Conclusion] = {}
-        size = int(self.settings["batch"])
-        for model, all_places in groups.items():
-            for begin in range(0, len(all_places), size):
-                places = all_places[begin : begin + size]
-                done |= zip(places, self._together([cases[i] for i in places], model, lang), strict=True)
-        return [done[i] for i in range(len(cases))]
+        for case in cases:
+            self._source.expect(case)
+        done: list[Conclusion] = []
+        for begin in range(0, len(cases), self.together):
+            done += self._within_memory(cases[begin : begin + self.together], lang)
+        return done
+
+    def _within_memory(self, cases: Sequence[CaseFile], lang: str) -> list[Conclusion]:
+        from torch import OutOfMemoryError
+
+        try:
+            return self._together(cases, self._source.model(), lang)
+        except OutOfMemoryError:
+            if len(cases) == 1:
+                reason = phrases("reasoner", lang).say("out_of_memory", device=self._source.model().device.type)
+                return [Conclusion(abstention(cases[0], reason, self.labels, lang=lang), self._source.model().used)]
+        half = len(cases) // 2
+        return [*self._within_memory(cases[:half], lang), *self._within_memory(cases[half:], lang)]
 
     def stream(self, case: CaseFile, *, lang: str = "en") -> Iterator[str]:
         """The answer's text piece by piece, while it is decoded (for a screen; `conclude` gives the verdict).
 
+        With a `temperature` it is sampled anew each time, whatever the seed.
+
         Raises:
             ConfigError, WeightsError: as for `conclude`.
         """
-        model = self._models.of(case)
+        self._source.expect(case)
+        model = self._source.model()
         turn = self._turn(case, model, lang)
         if not turn.brief.evidence:
             return
@@ -136,11 +160,14 @@ class LanguageModelReasoner:
     def _room(self, case: CaseFile, model: HeroModel, lang: str) -> int:
         """Tokens that a prompt may have beside soft context and answer."""
         soft = len(case.context.values) if case.context else 0
-        return self._context_tokens(model) - soft - self._answer_tokens(case.evidence, lang, model)
+        answer = self._answer_tokens(case.evidence, lang, model)
+        again = answer + REQUEST_TOKENS if self.settings["decode"] == "free" else 0
+        return self._context_tokens(model) - soft - answer - again
 
     def _has_room(self, turn: _Turn, model: HeroModel, lang: str) -> bool:
-        """Whether the request to repair an answer still fits into the context."""
-        return len(chat_ids(turn.messages, model)) <= self._room(turn.case, model, lang)
+        """Whether the request to repair an answer fits into the context; a request of usual length does."""
+        answer = self._answer_tokens(turn.case.evidence, lang, model)
+        return len(chat_ids(turn.messages, model)) <= self._room(turn.case, model, lang) + answer + REQUEST_TOKENS
 
     def _answer(self, turns: Sequence[_Turn], model: HeroModel, lang: str) -> None:
         """Ask for the answers of all turns together; a flaw stays in its turn, with the request to repair it."""
@@ -189,7 +216,8 @@ class LanguageModelReasoner:
             reason = say.say("no_answer", flaw=turn.flaw) if turn.flaw else say.say("nothing_to_read")
             verdict = abstention(case, reason, self.labels, lang=lang)
         dropped = [ev.id for ev in turn.brief.dropped]
-        notes = [] if case.context else [TEXT_ONLY]
+        notes = [] if case.context else [NO_CONTEXT if self._source.folder else TEXT_ONLY]
+        notes += [*self._source.notes, UNCALIBRATED]
         base = model.used[0].name
         if base in catalogue() and catalogue()[base].random:
             notes.append(f"{base} is a random model for trying the path: its verdict means nothing")

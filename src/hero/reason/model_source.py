@@ -1,9 +1,13 @@
-"""Which language model concludes: the settings of the reasoner `language-model`, and the models they open, each once."""
+"""Which language model concludes: the settings of the reasoner `language-model`, and the one model that they name.
+
+One model serves all cases of a reasoner. Where a trained HERO checkpoint is at hand it is that checkpoint's language model
+with its adapters, for cases with soft context and without; what nobody trained is left out.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,15 +17,18 @@ from hero.integrate.model import folder_of, is_checkpoint
 from hero.pretrained.loading import libraries
 
 if TYPE_CHECKING:
+    from hero.hero_model.files import Folder
     from hero.hero_model.model import HeroModel
     from hero.types import CaseFile
 
 NAME = "language-model"
 SETTINGS: Mapping[str, Any] = {
-    "model": "auto", "device": "auto", "precision": "auto", "quantize": "none", "decode": "constrained",
-    "temperature": 0.0, "seed": 0, "context_tokens": 0, "answer_tokens": 0, "batch": 16,
+    "model": "auto", "hero_model": "none", "device": "auto", "precision": "auto", "quantize": "none",
+    "decode": "constrained", "temperature": 0.0, "seed": 0, "context_tokens": 0, "answer_tokens": 0, "batch": 16,
 }  # fmt: skip
-"""Settings with their defaults; 0 tokens: as many as the model or the answer's form allows."""
+"""Settings with their defaults. `model`: a language model's name or folder, or "auto": the HERO checkpoint's own.
+`hero_model`: a HERO checkpoint's folder, "auto" or "none"; a preset's `integrate.model` stands here. 0 tokens: as many as
+the model or the answer's form allows. `batch`: cases decoded together."""
 
 
 def read_settings(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -35,74 +42,123 @@ def read_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     settings = {**SETTINGS, **given}
     if settings["decode"] not in ("constrained", "free"):
         raise ConfigError(f"reasoner.decode is {settings['decode']!r}; allowed: constrained, free")
-    for name in ("temperature", "seed", "context_tokens", "answer_tokens"):
-        value = settings[name]
-        if not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
-            raise ConfigError(f"reasoner.{name} is {value!r}; allowed: a number of 0 or more")
-    if not isinstance(settings["batch"], int) or isinstance(settings["batch"], bool) or settings["batch"] < 1:
-        raise ConfigError(f"reasoner.batch is {settings['batch']!r}; allowed: a whole number of 1 or more")
+    for name in ("temperature", "seed", "context_tokens", "answer_tokens", "batch"):
+        value, least = settings[name], int(name == "batch")
+        whole = int if name != "temperature" else (int, float)
+        if not isinstance(value, whole) or isinstance(value, bool) or value < least:
+            kind = "number" if name == "temperature" else "whole number"
+            raise ConfigError(f"reasoner.{name} is {value!r}; allowed: a {kind} of {least} or more")
+    for name in ("model", "hero_model", "device", "precision", "quantize"):
+        if not isinstance(settings[name], str) or not settings[name]:
+            raise ConfigError(f"reasoner.{name} is {settings[name]!r}; allowed: a word, such as {SETTINGS[name]}")
     return settings
 
 
-@dataclass(frozen=True)
-class OpenedModels:
-    """The models that `settings` (of `read_settings`) name, by the HERO checkpoint whose soft context they read.
+@dataclass
+class ModelSource:
+    """The language model that `settings` (of `read_settings`) name, opened at the first case.
+
+    `folder` is the trained HERO checkpoint that takes part, None without one; `notes` say what was left out and why.
 
     Raises:
-        WeightsError: the named model is not at hand, or PyTorch is missing.
-        ConfigError: no checkpoint has that name.
+        ConfigError: no language model is named, or not the one that the HERO checkpoint was trained on.
+        WeightsError: the model is not at hand, a folder is damaged, or PyTorch is missing.
     """
 
     settings: Mapping[str, Any]
     licence: Literal["any", "open"]
-    _opened: dict[Path | None, HeroModel] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         libraries()
+        self.notes: tuple[str, ...] = ()
+        self.folder: Path | None = None
+        self._opened: HeroModel | None = None
         named = str(self.settings["model"])
-        if named != "auto" and not is_checkpoint(named):
-            from hero.hero_model.base import find_base
+        own = Path(named) if is_checkpoint(named) else folder_of(str(self.settings["hero_model"]))
+        checkpoint = _read(own) if own else None
+        self.base = _base_of(checkpoint, "auto" if is_checkpoint(named) else named)
+        if checkpoint:
+            left_out = self._left_out(checkpoint)
+            self.notes = (left_out,) if left_out else ()
+            self.folder = None if left_out else checkpoint.folder
+        from hero.hero_model.base import find_base
 
-            find_base(named)
+        found = find_base(self.base)
+        self._refuse(found.used.commercial, found.name)
 
-    def of(self, case: CaseFile) -> HeroModel:
-        """The model of a case's soft context, or the one that the settings name.
+    def _left_out(self, checkpoint: Folder) -> str:
+        """Why a checkpoint takes no part; empty where it does."""
+        training, name = checkpoint.config.trained, checkpoint.folder.name
+        if not training.trained:
+            return f"the HERO checkpoint {name} is not trained: its adapters are left out"
+        if self.licence == "open" and not training.commercial:
+            return f"the HERO checkpoint {name} is not free for commercial use: its adapters are left out"
+        return ""
+
+    def _refuse(self, commercial: bool, name: str) -> None:
+        if self.licence == "open" and not commercial:
+            raise ConfigError(
+                f"the weights of {name} are not known to be free for commercial use and --licence open leaves them out; "
+                "name another reasoner.model"
+            )
+
+    def model(self) -> HeroModel:
+        """The model, loaded once.
 
         Raises:
-            ConfigError: no model is named, or its licence is refused.
-            WeightsError: it is damaged, or not the one of the context.
+            WeightsError: it is damaged, or not the one that the checkpoint was trained on.
         """
-        folder = case.context.folder if case.context else None
-        if folder not in self._opened:
-            opened = self._open(folder)
-            refused = [used.name for used in opened.used if self.licence == "open" and not used.commercial]
-            if refused:
-                raise ConfigError(
-                    f"the weights of {refused[0]} are not free for commercial use and --licence open leaves them out; "
-                    "name another reasoner.model"
-                )
-            self._opened[folder] = opened
-        model = self._opened[folder]
-        if case.context and case.context.sha256 not in [used.sha256 for used in model.used]:
+        if self._opened is None:
+            from hero.hero_model.model import HeroModel
+
+            where = {name: self.settings[name] for name in ("device", "precision", "quantize")}
+            if self.folder:
+                base = self.base if is_path(self.base) else None
+                self._opened = HeroModel.from_pretrained(self.folder, base=base, **where)
+            else:
+                self._opened = HeroModel.from_base(self.base, **where)
+        return self._opened
+
+    def expect(self, case: CaseFile) -> None:
+        """Refuse a case whose soft context another checkpoint made, or another state of this one.
+
+        Raises:
+            WeightsError: it is such a case.
+        """
+        if case.context and case.context.sha256 not in [used.sha256 for used in self.model().used]:
             raise WeightsError(
-                f"the HERO checkpoint {folder} changed since this case was integrated; analyse the clip again"
+                f"this case was integrated by the HERO checkpoint {case.context.folder}, and the language model's is "
+                f"{self.folder or 'none'} or has changed since; analyse the clip again with one checkpoint for both"
             )
-        return model
 
-    def _open(self, folder: Path | None) -> HeroModel:
-        from hero.hero_model.model import HeroModel
 
-        named = str(self.settings["model"])
-        where = {name: self.settings[name] for name in ("device", "precision", "quantize")}
-        own = folder or (folder_of("auto") if named == "auto" else None)
-        if folder is None and is_checkpoint(named):
-            own = Path(named)
-        if own is not None:  # its base by reference, or from the folder that is named
-            base = named if is_path(named) and not is_checkpoint(named) else None
-            return HeroModel.from_pretrained(own, base=base, **where)
+def _read(folder: Path) -> Folder:
+    from hero.hero_model.files import read_folder
+
+    return read_folder(folder)
+
+
+def _base_of(checkpoint: Folder | None, named: str) -> str:
+    """The language model's name or folder.
+
+    Raises:
+        ConfigError: none is named, or another one than the checkpoint was trained on.
+        WeightsError: the checkpoint's own is none that can be found by its name.
+    """
+    if checkpoint is None:
         if named == "auto":
             raise ConfigError(
                 "no language model is named; give --set reasoner.model=qwen2.5-7b-instruct, another name that `hero models` "
                 "lists for reasoning, or a folder"
             )
-        return HeroModel.from_base(named, **where)
+        return named
+    if named == "auto":
+        from hero.hero_model.files import base_of
+
+        return base_of(checkpoint)
+    if not is_path(named) and named != checkpoint.config.base and checkpoint.config.trained.trained:
+        raise ConfigError(
+            f"reasoner.model is '{named}', but the HERO checkpoint {checkpoint.folder.name} was trained on "
+            f"'{checkpoint.config.base}'; give reasoner.model=auto, or integrate.model=none to leave the checkpoint out"
+        )
+    return named

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib import import_module
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
-from hero.config import ReasonerConfig
+from hero.config import Preset, ReasonerConfig
 from hero.errors import ConfigError
 from hero.reason.verdict import Verdict
 from hero.types import CaseFile, ModelUsed
@@ -30,12 +30,34 @@ class Conclusion:
 
 
 class Reasoner(Protocol):
-    """Concludes from a case file; its `name` stands in the verdict's provenance."""
+    """Concludes from a case file; its `name` stands in the verdict's provenance.
+
+    `together` is how many cases it likes at a time; where that is more than one it also has `conclude_many`.
+    """
 
     name: str
 
+    @property
+    def together(self) -> int:
+        """Cases at a time, 1 or more."""
+
     def conclude(self, case: CaseFile, *, lang: str = "en") -> Conclusion:
         """A verdict that fits the schema, or an abstention with its reason."""
+
+
+@runtime_checkable
+class ManyReasoner(Reasoner, Protocol):
+    """A reasoner that is faster with many cases at a time."""
+
+    def conclude_many(self, cases: Sequence[CaseFile], *, lang: str = "en") -> list[Conclusion]:
+        """Conclusions in the order of the cases."""
+
+
+def conclude_all(reasoner: Reasoner, cases: Sequence[CaseFile], *, lang: str = "en") -> list[Conclusion]:
+    """Conclusions of all cases, together where the reasoner can."""
+    if isinstance(reasoner, ManyReasoner):
+        return reasoner.conclude_many(cases, lang=lang)
+    return [reasoner.conclude(case, lang=lang) for case in cases]
 
 
 def create_reasoner(config: ReasonerConfig, *, licence: Literal["any", "open"] = "any") -> Reasoner:
@@ -50,3 +72,15 @@ def create_reasoner(config: ReasonerConfig, *, licence: Literal["any", "open"] =
     module, _, attribute = REASONERS[config.name].partition(":")
     reasoner: Reasoner = getattr(import_module(module), attribute)(config, licence=licence)
     return reasoner
+
+
+def reasoner_of(preset: Preset, *, licence: Literal["any", "open"] = "any") -> Reasoner:
+    """The reasoner of a whole preset: a language model takes the adapters of the HERO model that integrates.
+
+    Raises:
+        ConfigError, WeightsError: as for `create_reasoner`.
+    """
+    config = preset.reasoner
+    if config.name == "language-model":
+        config = replace(config, settings={"hero_model": preset.integrate.model, **config.settings})
+    return create_reasoner(config, licence=licence)

@@ -57,6 +57,7 @@ class RemoteReasoner:
     """Asks for a verdict, repairs it once, and asks for the label again as a letter whose probability can be read."""
 
     name = "remote"
+    together = 1
 
     def __init__(self, config: ReasonerConfig, *, licence: Literal["any", "open"] = "any") -> None:
         """Without a named model the endpoint is asked which one it serves; one that is down is asked again later.
@@ -183,9 +184,13 @@ class RemoteReasoner:
         return answer_schema(course.brief.evidence, self.labels, lang=course.lang, with_label=self.labels.open)
 
     def _reading(self, text: str, course: _Course) -> Answer | VerdictError:
-        """The answer in a text, or its flaw. Ids that are not in the brief are one: no schema need have kept them out."""
+        """The answer in a text, or its flaw. Ids that are not in the brief are one: no schema need have kept them out.
+
+        Where no schema kept the label out, the brief asks for it, and one that contradicts the letter makes no verdict.
+        """
+        asked = self.labels.open or self._decoded(course) == "free"
         try:
-            return read_answer(text, self.labels, with_label=self.labels.open, evidence=course.brief.evidence)
+            return read_answer(text, self.labels, with_label=asked, evidence=course.brief.evidence)
         except VerdictError as flaw:
             return flaw
 
