@@ -28,7 +28,7 @@ from hero.reason.answer import (
     to_verdict,
 )
 from hero.reason.brief import Brief, Message, write_brief
-from hero.reason.model_inputs import chat_ids, left_padded, seeded, soft_context
+from hero.reason.model_inputs import left_padded, seeded, soft_context
 from hero.reason.model_source import NAME, ModelSource, read_settings
 from hero.reason.reasoner import Conclusion
 from hero.types import CaseFile, Evidence
@@ -132,7 +132,7 @@ class LanguageModelReasoner:
         turn = self._turn(case, model, lang)
         if not turn.brief.evidence:
             return
-        ids, mask = left_padded([chat_ids(turn.messages, model)], model)
+        ids, mask = left_padded([self._tokens(turn.messages)], model)
         yield from model.stream(ids, mask, **soft_context([case]), **self._options([turn], model, lang))
 
     def _together(self, cases: Sequence[CaseFile], model: HeroModel, lang: str) -> list[Conclusion]:
@@ -152,7 +152,7 @@ class LanguageModelReasoner:
         room = self._room(case, model, lang)
 
         def fits(messages: Sequence[Message]) -> bool:
-            return len(chat_ids(messages, model)) <= room
+            return len(self._tokens(messages)) <= room
 
         brief = write_brief(case, self.labels, lang=lang, fits=fits)
         return _Turn(case, brief, list(brief.messages))
@@ -167,11 +167,11 @@ class LanguageModelReasoner:
     def _has_room(self, turn: _Turn, model: HeroModel, lang: str) -> bool:
         """Whether the request to repair an answer fits into the context; a request of usual length does."""
         answer = self._answer_tokens(turn.case.evidence, lang, model)
-        return len(chat_ids(turn.messages, model)) <= self._room(turn.case, model, lang) + answer + REQUEST_TOKENS
+        return len(self._tokens(turn.messages)) <= self._room(turn.case, model, lang) + answer + REQUEST_TOKENS
 
     def _answer(self, turns: Sequence[_Turn], model: HeroModel, lang: str) -> None:
         """Ask for the answers of all turns together; a flaw stays in its turn, with the request to repair it."""
-        ids, mask = left_padded([chat_ids(turn.messages, model) for turn in turns], model)
+        ids, mask = left_padded([self._tokens(turn.messages) for turn in turns], model)
         with seeded(int(self.settings["seed"])):
             made = model.generate(
                 ids, mask, **soft_context([turn.case for turn in turns]), **self._options(turns, model, lang)
@@ -198,7 +198,7 @@ class LanguageModelReasoner:
         answers = [turn.answer for turn in turns if turn.answer]
         encode = model.tokenizer.encode
         prompts = [
-            [*chat_ids(turn.brief.messages, model), *encode(answer_prefix(answer), add_special_tokens=False)]
+            [*self._tokens(turn.brief.messages), *encode(answer_prefix(answer), add_special_tokens=False)]
             for turn, answer in zip(turns, answers, strict=True)
         ]
         prompt = model.embed(*left_padded(prompts, model), **soft_context([turn.case for turn in turns]))
@@ -265,6 +265,12 @@ class LanguageModelReasoner:
             return min(FREE_TOKENS, self._context_tokens(model) // 2)
         longest = most_bytes(evidence, self.labels, lang=lang, with_label=self._writes_label) + 1
         return min(longest, self._context_tokens(model) // 2)
+
+    def _tokens(self, messages: Sequence[Message]) -> list[int]:
+        """Messages in the model's chat template, as token ids."""
+        from hero.hero_model.chat import chat_prompt
+
+        return chat_prompt(self._source.model().tokenizer, messages)
 
     def _context_tokens(self, model: HeroModel) -> int:
         longest = int(model.language.config.max_position_embeddings)

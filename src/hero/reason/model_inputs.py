@@ -1,4 +1,4 @@
-"""What a language model takes: chat messages as token ids, padded on the left, and soft context beside them.
+"""What a language model takes: token ids padded on the left, and soft context beside them.
 
 Legend: B cases, S prompt tokens, N context tokens, W width.
 """
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     import torch
 
     from hero.hero_model.model import HeroModel
-    from hero.reason.brief import Message
     from hero.types import CaseFile
 
 
@@ -28,14 +27,6 @@ def soft_context(cases: Sequence[CaseFile]) -> dict[str, Any]:
     rows = [torch.from_numpy(one.values) if one else torch.zeros(shape) for one in found]
     present = torch.tensor([one is not None for one in found])
     return {"context": torch.stack(rows), "present": present}
-
-
-def chat_ids(messages: Sequence[Message], model: HeroModel) -> list[int]:
-    """The messages in the model's chat template, up to where its answer begins; no thinking aloud before it."""
-    found: list[int] = model.tokenizer.apply_chat_template(
-        list(messages), add_generation_prompt=True, enable_thinking=False, return_dict=False
-    )
-    return found
 
 
 def left_padded(rows: Sequence[Sequence[int]], model: HeroModel) -> tuple[torch.Tensor, torch.Tensor]:
