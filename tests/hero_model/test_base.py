@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import warnings
+from collections.abc import Callable
 from importlib import util
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,7 +21,7 @@ from tiny_hero import FAMILIES, SIZES, TEXTS, batch
 from hero import checkpoints
 from hero.errors import ConfigError, WeightsError
 from hero.hero_model import HeroModel, Lora, base, open_base
-from hero.pretrained import tiny_language
+from hero.pretrained import loading, tiny_language
 
 TEXT = '你好，世界！ {"final_emotion": "sad"}\n\n  naïve 🙂 the evidence'
 CHAT = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "他生气吗?"}]
@@ -107,6 +109,85 @@ def test_a_model_that_was_not_taught_to_answer(bases: Path, tmp_path: Path) -> N
     (folder / "chat_template.jinja").unlink()
     with pytest.raises(WeightsError, match=r"has no chat template; .*take an instructed one"):
         open_base(folder, device="cpu")
+
+
+def _ending(bases: Path, to: Path, *, tokenizer: str | None, advice: str | None) -> Path:
+    """A copy of tiny-llama whose tokenizer and generation_config.json name these end tokens."""
+    folder = copied(bases, to, "tiny-llama")
+    told = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps({**told, "eos_token": tokenizer}))
+    ids = {row["content"]: row["id"] for row in json.loads((folder / "tokenizer.json").read_text())["added_tokens"]}
+    ends = None if advice is None else ids[advice]
+    for name in ("generation_config.json", "config.json"):
+        told = json.loads((folder / name).read_text())
+        (folder / name).write_text(json.dumps({**told, "eos_token_id": ends}))
+    return folder
+
+
+@pytest.mark.parametrize(("tokenizer", "advice", "ends"), [
+    ("<|endoftext|>", "<|eot_id|>", ["<|eot_id|>", "<|endoftext|>"]),
+    ("<|endoftext|>", None, ["<|endoftext|>"]), (None, "<|eot_id|>", ["<|eot_id|>"]),
+])  # fmt: skip
+def test_an_answer_ends_at_the_end_tokens_of_tokenizer_and_folder(
+    bases: Path, tmp_path: Path, tokenizer: str | None, advice: str | None, ends: list[str]
+) -> None:
+    model = HeroModel.from_base(_ending(bases, tmp_path, tokenizer=tokenizer, advice=advice), device="cpu")
+    found = model.language.generation_config.eos_token_id
+    assert model.tokenizer.convert_ids_to_tokens(found) == ends
+    schema = {"type": "object", "properties": {"word": {"enum": ["yes", "no"]}}, "required": ["word"],
+              "additionalProperties": False}  # fmt: skip
+    pytest.importorskip("llguidance")
+    from hero.hero_model.constrain import JsonConstraint, Vocabulary
+
+    constraint = JsonConstraint(Vocabulary.of(model.tokenizer), [schema])
+    made = model.generate(torch.tensor([[3, 4, 5]]), logits_processor=[constraint], max_new_tokens=60)[0]
+    assert len(made) < 30 and made[-1] in found
+    assert json.loads(model.tokenizer.decode(made, skip_special_tokens=True))["word"] in ("yes", "no")
+
+
+def test_a_folder_without_an_end_token_is_refused(bases: Path, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"copy names no token that ends an answer, in its tokenizer or generation_"):
+        open_base(_ending(bases, tmp_path, tokenizer=None, advice=None), device="cpu")
+
+
+def _no_room(*_: object, **__: object) -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 8 GiB")
+
+
+def _no_room_on_a_cpu(*_: object, **__: object) -> None:
+    raise RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: not enough memory: you tried 9 bytes.")
+
+
+@pytest.mark.parametrize("place", ["transformers.AutoModelForCausalLM.from_pretrained", "torch.nn.Module.to"])
+@pytest.mark.parametrize("error", [_no_room, _no_room_on_a_cpu])
+def test_too_little_memory_is_no_damage(
+    bases: Path, monkeypatch: pytest.MonkeyPatch, place: str, error: Callable[..., None]
+) -> None:
+    size = (bases / "tiny-qwen2" / "model.safetensors").stat().st_size
+    monkeypatch.setattr(place, error)
+    if place == "torch.nn.Module.to":  # transformers' own models have theirs
+        monkeypatch.setattr("transformers.PreTrainedModel.to", error)
+    with pytest.raises(WeightsError) as raised:
+        open_base(bases / "tiny-qwen2", device="cpu", precision="bf16")
+    told = raised.value.line
+    assert f"'tiny-qwen2' takes about {size / 2e6:.2f} MB in bfloat16" in told  # half of the float32 on disk
+    assert "memory" in told and told.endswith("; free memory and try again, or take quantize=4bit or a smaller model")
+    assert "fetch" not in told and "delete" not in told and "name a folder" not in told
+
+
+def test_what_is_small_already_is_not_told_to_be_smaller() -> None:
+    found = SimpleNamespace(kind="causal_lm")
+    few, gpu = SimpleNamespace(load_in_4bit=True), torch.device("cuda")
+    assert loading._relief(found, gpu, None) == "quantize=4bit, a smaller model, or device=cpu"
+    assert loading._relief(found, gpu, few) == "a smaller model or device=cpu"
+    assert loading._relief(SimpleNamespace(kind="clip_vision"), torch.device("cpu"), None) == "a smaller model"
+
+
+@pytest.mark.skipif(util.find_spec("bitsandbytes") is None, reason="the extra 'quantize' (bitsandbytes) is missing")
+def test_memory_that_runs_out_while_weights_are_quantized(bases: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bitsandbytes.nn.Params4bit.to", _no_room)
+    with pytest.raises(WeightsError, match=r"if memory ran out meanwhile, take a smaller model|too little memory"):
+        open_base(bases / "tiny-llama", device="cpu", quantize="4bit")
 
 
 def test_folders_with_flaws(bases: Path, tmp_path: Path) -> None:

@@ -116,6 +116,22 @@ def test_the_training_record_travels(bases: Path, tmp_path: Path) -> None:
     assert HeroModel.from_pretrained(tmp_path / "hero", base=bases / "tiny-qwen2", device="cpu").used[1] == opened.used
 
 
+def test_the_training_record_is_claimed_when_the_trained_model_is_saved(bases: Path, tmp_path: Path) -> None:
+    model = tiny_hero(bases, lora=Lora(r=4))
+    model.save_pretrained(tmp_path / "before")
+    assert not open_integration(tmp_path / "before", device="cpu").training.trained
+    with pytest.raises(OutputError):
+        model.save_pretrained(tmp_path / "before" / CONFIG / "no folder", training=TRAINED)
+    assert not model.config.trained.trained  # nothing was saved under it
+    model.save_pretrained(tmp_path / "after", training=TRAINED)
+    assert model.config.trained == TRAINED
+    assert open_integration(tmp_path / "after", device="cpu").training == TRAINED
+    again = HeroModel.from_pretrained(tmp_path / "after", base=bases / "tiny-qwen2", device="cpu", trainable=True)
+    again.save_pretrained(tmp_path / "once more")  # the record stays
+    assert open_integration(tmp_path / "once more", device="cpu").training == TRAINED
+    assert torch.equal(logits(again), logits(model))
+
+
 def test_the_integration_half_opens_alone(bases: Path, saved: Path) -> None:
     (saved / ADAPTER).write_bytes(b"nobody reads me here")
     opened = open_integration(saved, device="cpu")

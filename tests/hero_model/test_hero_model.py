@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ pytest.importorskip("peft")
 
 from tiny_hero import FAMILIES, SIZES, TEXTS, batch, only, tiny_hero
 
-from hero.errors import ConfigError, InputError
+from hero.errors import ConfigError, InputError, WeightsError
 from hero.hero_model import HeroModel, Lora, open_base
 from hero.hero_model.prompt import pack, positions
 from hero.nn.integration import Feed, IntegrationLayer
@@ -260,10 +262,10 @@ def test_generating_leaves_the_mode_and_needs_no_gradients(bases: Path) -> None:
     assert model.training and model.language.training
 
 
-def test_transformers_trainer_takes_it(bases: Path, tmp_path: Path) -> None:
+def trainer(model: HeroModel, folder: Path, **options: Any) -> Any:
+    """transformers' Trainer on two clips with their texts."""
     from transformers import Trainer, TrainingArguments
 
-    model = tiny_hero(bases, lora=Lora(r=4))
     given = batch(model, TEXTS[:2])
     labels = given["input_ids"].masked_fill(given["attention_mask"] == 0, -100)
 
@@ -275,15 +277,87 @@ def test_transformers_trainer_takes_it(bases: Path, tmp_path: Path) -> None:
                 "labels": labels[samples], "feeds": feeds}  # fmt: skip
 
     arguments = TrainingArguments(
-        output_dir=str(tmp_path), max_steps=4, per_device_train_batch_size=2, learning_rate=1e-2, use_cpu=True,
-        report_to=[], save_strategy="no", logging_strategy="no", remove_unused_columns=False, disable_tqdm=True,
-        activation_checkpointing=True,
+        output_dir=str(folder), per_device_train_batch_size=2, learning_rate=1e-2, use_cpu=True, report_to=[],
+        remove_unused_columns=False, disable_tqdm=True, **{"logging_strategy": "no", **options},
     )  # fmt: skip
-    trainer = Trainer(model=model, args=arguments, train_dataset=[0, 1], eval_dataset=[0, 1], data_collator=collate)
-    before = trainer.evaluate()["eval_loss"]
-    trainer.train()
+    return Trainer(model=model, args=arguments, train_dataset=[0, 1], eval_dataset=[0, 1], data_collator=collate)
+
+
+def test_transformers_trainer_takes_it(bases: Path, tmp_path: Path) -> None:
+    model = tiny_hero(bases, lora=Lora(r=4))
+    made = trainer(model, tmp_path, max_steps=4, save_strategy="no", activation_checkpointing=True)
+    before = made.evaluate()["eval_loss"]
+    made.train()
     assert model.is_activation_checkpointing
-    assert trainer.evaluate()["eval_loss"] < before
+    assert made.evaluate()["eval_loss"] < before
+
+
+@pytest.mark.parametrize(
+    "family", ["tiny-qwen2", "tiny-llama"]
+)  # tied embeddings, and embeddings of its own at the end
+def test_transformers_trainer_saves_small_checkpoints_and_goes_on_from_them(
+    bases: Path, tmp_path: Path, family: str
+) -> None:
+    model = tiny_hero(bases, family, lora=Lora(r=4))
+    size = 4 * sum(value.numel() for value in model.trainable_parameters().values())
+    whole = trainer(model, tmp_path, max_steps=6, save_steps=3, logging_steps=1, logging_strategy="steps")
+    whole.train()
+    assert (tmp_path / "checkpoint-6").is_dir()
+    half = tmp_path / "checkpoint-3" / "model.safetensors"
+    assert size < half.stat().st_size < size + 40_000
+    shutil.rmtree(tmp_path / "checkpoint-6")
+    fresh = tiny_hero(bases, family, seed=9, lora=Lora(r=4))
+    again = trainer(fresh, tmp_path, max_steps=6, save_steps=3, logging_steps=1, logging_strategy="steps")
+    again.train(resume_from_checkpoint=True)
+
+    def losses(one: Any) -> dict[int, float]:
+        return {row["step"]: row["loss"] for row in one.state.log_history if "loss" in row}
+
+    assert losses(whole).keys() == losses(again).keys() == set(range(1, 7))
+    assert losses(again) == losses(whole)
+    given = batch(model)
+    for one, other in zip(rows(fresh.eval(), **given), rows(model.eval(), **given), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_its_state_is_what_a_training_changes(bases: Path) -> None:
+    model, other = tiny_hero(bases, lora=Lora(r=4)), tiny_hero(bases, seed=3, lora=Lora(r=4))
+    state = model.state_dict()
+    assert set(state) == set(model.trainable_parameters())
+    assert set(state) == set(model.requires_grad_(False).state_dict())  # frozen adapters are adapters
+    result = other.load_state_dict(state)
+    assert (result.missing_keys, result.unexpected_keys) == ([], [])
+    given = batch(model)
+    for one, another in zip(rows(other, **given), rows(model, **given), strict=True):
+        assert torch.equal(one, another)
+    beside = torch.nn.ModuleDict({"hero": tiny_hero(bases, seed=4, lora=Lora(r=4)), "more": torch.nn.Linear(2, 2)})
+    nested = beside.state_dict()
+    assert set(nested) == {*(f"hero.{name}" for name in state), "more.weight", "more.bias"}
+    assert beside.load_state_dict(nested).missing_keys == []
+    apart = deepcopy(model)
+    with torch.no_grad():
+        apart.integration.bank_embedding.add_(1)
+    assert not torch.equal(apart.state_dict()["integration.bank_embedding"], state["integration.bank_embedding"])
+    assert torch.equal(model.state_dict()["integration.bank_embedding"], state["integration.bank_embedding"])
+    model.language.get_input_embeddings().weight.requires_grad_(True)
+    assert [name for name in model.state_dict() if name.endswith("embed_tokens.weight")]
+    assert not [name for name in model.state_dict() if name.endswith("lm_head.weight")]  # tied: the same tensor
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_state_that_is_not_whole_is_refused(bases: Path, strict: bool) -> None:
+    model = tiny_hero(bases, lora=Lora(r=4))
+    state = model.state_dict()
+    lacks = {name: value for name, value in state.items() if name != "integration.bank_embedding"}
+    more = {**state, "language.model.norm.weight": torch.ones(64)}
+    wide = {**state, "integration.bank_embedding": torch.ones(1, 2)}
+    for flawed, said in (
+        (lacks, r"'integration\.bank_embedding' is missing in it, \(.*\) here"),
+        (more, r"'language\.model\.norm\.weight' is \(64,\) in it, unknown here"),
+        (wide, r"'integration\.bank_embedding' is \(1, 2\) in it, \(.*\) here"),
+    ):
+        with pytest.raises(WeightsError, match=said):
+            model.load_state_dict(flawed, strict=strict)
 
 
 def test_checkpointed_activations_give_the_same_gradients(bases: Path) -> None:
@@ -377,5 +451,5 @@ def test_padding_may_stand_in_the_middle() -> None:
         prompt, told = pack(embeds, mask, torch.zeros_like(mask), None, None, labels, side=side)
         assert prompt.mask.sum(1).tolist() == [3, 5] and prompt.mask.int().argmax(1).tolist() == firsts
         assert prompt.embeds[prompt.mask].flatten().tolist() == [1, 3, 4, 6, 7, 8, 9, 11]
-        assert told[prompt.mask].tolist() == [1, 3, 4, 6, 7, 8, 9, 11]
+        assert told[prompt.mask].tolist() == [-100, 3, 4, -100, 7, 8, 9, 11]  # a first token is never learned
         assert (prompt.embeds[~prompt.mask] == 0).all() and (told[~prompt.mask] == -100).all()

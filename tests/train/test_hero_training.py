@@ -14,7 +14,7 @@ pytest.importorskip("peft")
 from hero.hero_model import HeroModel, Lora
 from hero.nn.integration import Feed
 from hero.train.losses import answer_logits
-from hero.train.modality_dropout import draw_keep, presence
+from hero.train.modality_dropout import draw_keep, keep_only, presence
 from hero.train.step import dropout_step
 from hero.train.teacher import Teacher
 
@@ -133,6 +133,23 @@ def test_answers_are_compared_in_place_although_hidden_feeds_take_their_soft_tok
     )
     assert loss.kl.item() == pytest.approx(expected.item(), abs=1e-6)
     assert expected.item() > 1e-6
+
+
+@pytest.mark.parametrize("kept", [(), ("face",), ("voice",), ("face", "voice", "synergy")])
+def test_a_first_token_is_learned_neither_with_soft_tokens_before_it_nor_without(
+    student: HeroModel, kept: tuple[Any, ...]
+) -> None:
+    batch = _batch(student)
+    labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)  # as in the manual: from column 0 on
+    assert (labels[:, 0] != -100).all()
+    present = presence(student.integration, batch["feeds"])
+    keep = keep_only(present, modalities=student.integration.modalities, kept=kept)
+    loss = dropout_step(student, {**batch, "labels": labels}, teacher=Teacher(student), keep=keep)
+    assert loss.total.isfinite() and loss.answer.item() > 0
+    later = labels.clone()
+    later[:, 0] = -100
+    same = dropout_step(student, {**batch, "labels": later}, teacher=Teacher(student), keep=keep)
+    assert (loss.answer.item(), loss.kl.item()) == (same.answer.item(), same.kl.item())
 
 
 def test_gradients_are_the_same_with_activations_computed_again(student: HeroModel) -> None:

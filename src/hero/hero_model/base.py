@@ -11,11 +11,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from jinja2 import TemplateError
-
 from hero import checkpoints
 from hero.checkpoint_folder import gigabytes
 from hero.errors import ConfigError, WeightsError
+from hero.hero_model.chat import expect_template
 from hero.hero_model.config import Fingerprint
 from hero.models import cache_folder
 from hero.pretrained.device import resolve
@@ -59,7 +58,8 @@ def open_base(
 
     Raises:
         ConfigError: no checkpoint has that name, it is of another kind, or the device, precision or quantization is not here.
-        WeightsError: it is not at hand, is damaged, is of another family, or has no chat template.
+        WeightsError: it is not at hand, is damaged, is of another family, has no chat template that serves, or memory
+            does not suffice.
     """
     if quantize not in get_args(Quantize):
         raise ConfigError(f"quantize is '{quantize}'; allowed: {', '.join(get_args(Quantize))}; correct the setting")
@@ -70,10 +70,8 @@ def open_base(
         "AutoModelForCausalLM", found, dtype=dtype, device=where, attn_implementation="sdpa", **options
     )
     tokenizer = load_tokenizer(found, model, ("vocab.json", "merges.txt"))
-    _expect_template(found, tokenizer)
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    _only_tokens(model, tokenizer)
+    expect_template(found.folder, tokenizer)
+    _only_tokens(found, model, tokenizer)
     config = model.config
     print_of = Fingerprint(
         config.model_type, config.hidden_size, config.vocab_size, config.num_hidden_layers, found.sha256
@@ -113,21 +111,6 @@ def keep_gradients(model: Any) -> None:
             module.support_avx512bf16_for_cpu = False
 
 
-def _expect_template(found: Checkpoint, tokenizer: Any) -> None:
-    """Raise where a tokenizer has no chat template that works.
-
-    Raises:
-        WeightsError: it has none, or a broken one.
-    """
-    told = "it is a model that was not taught to answer; take an instructed one, or " + fetch_again(found.folder)
-    if not tokenizer.chat_template:
-        raise WeightsError(f"the tokenizer in {found.folder} has no chat template; {told}")
-    try:
-        tokenizer.apply_chat_template([{"role": "user", "content": "?"}], tokenize=False, add_generation_prompt=True)
-    except TemplateError as error:
-        raise WeightsError(f"the chat template in {found.folder} is broken ({error}); {told}") from error
-
-
 def _quantized(quantize: Quantize, where: torch.device, dtype: torch.dtype) -> dict[str, Any]:
     """The options of `from_pretrained` for weights of few bits.
 
@@ -150,11 +133,29 @@ def _quantized(quantize: Quantize, where: torch.device, dtype: torch.dtype) -> d
     return {"quantization_config": config, "device_map": {"": where}}
 
 
-def _only_tokens(model: Any, tokenizer: Any) -> None:
-    """Keep of the folder's advice on generation only which tokens begin, end and pad."""
+def _only_tokens(found: Checkpoint, model: Any, tokenizer: Any) -> None:
+    """Keep of the folder's advice on generation only which tokens begin, end and pad; the tokenizer has an end and a padding.
+
+    Its end token and those of the advice are not the same in every folder (Llama 3: <|eot_id|>, <|end_of_text|>); an
+    answer ends at any of them, since a constraint ends with the tokenizer's.
+
+    Raises:
+        WeightsError: neither names a token that ends an answer.
+    """
     _, hub = libraries()
-    advice = model.generation_config
-    ends = advice.eos_token_id if advice.eos_token_id is not None else tokenizer.eos_token_id
+    told = model.generation_config.eos_token_id
+    ends = list(told) if isinstance(told, list | tuple) else [] if told is None else [told]
+    if tokenizer.eos_token_id is None and ends:
+        tokenizer.eos_token = tokenizer.convert_ids_to_tokens(ends[0])
+    if tokenizer.eos_token_id is None:
+        raise WeightsError(
+            f"{found.folder} names no token that ends an answer, in its tokenizer or generation_config.json; "
+            f"{fetch_again(found.folder)}"
+        )
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
     model.generation_config = hub.GenerationConfig(
-        bos_token_id=tokenizer.bos_token_id, eos_token_id=ends, pad_token_id=tokenizer.pad_token_id
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=list(dict.fromkeys([*ends, tokenizer.eos_token_id])),
+        pad_token_id=tokenizer.pad_token_id,
     )

@@ -3,7 +3,8 @@
     feeds -> IntegrationLayer -> context (B, N, W) --+
     token ids -> embeddings (B, L, W) ---------------+-> prompt (B, S, W) -> language model -> logits, text
 
-A sample without anything to integrate has no soft tokens: its logits are those of the language model alone.
+A sample without anything to integrate has no soft tokens: its logits are those of the language model alone. The state of
+this module (`state_dict`) is what a training changes: adapters and integration layer, not the language model.
 
 Legend: B samples, M modalities, L tokens as they come, N soft tokens, S = positions of a prompt, W the language model's width,
 V its vocabulary.
@@ -12,8 +13,9 @@ Source: spec 1 section 2.3 (hybrid input embedding); LoRA: Hu et al. 2022.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,6 +65,7 @@ class HeroModel(nn.Module):
         super().__init__()
         self.config, self.tokenizer, self.used = config, base.tokenizer, used
         self.language, self.integration = base.model, integration
+        self.register_load_state_dict_post_hook(_not_missing)  # type: ignore[no-untyped-call]
 
     @classmethod
     def from_base(
@@ -82,7 +85,7 @@ class HeroModel(nn.Module):
             base: an opened one (it is taken over, LoRA is built into it), a name or a folder.
             integration: the layer, or its arguments without `dim_lm`; None for text only.
             lora: sizes of the adapters; None for none.
-            training: the record to save with it; untrained without one.
+            training: the record to save with it, if it is known already; without it untrained until `save_pretrained` is told.
             device: where to compute, as `precision` and `quantize` for a base that is opened here.
 
         Raises:
@@ -145,18 +148,58 @@ class HeroModel(nn.Module):
         model = cls(opened, found.config, integration, (opened.used, found.used))
         return (model if trainable else model.requires_grad_(False))._placed()
 
-    def save_pretrained(self, folder: str | Path) -> None:
+    def save_pretrained(self, folder: str | Path, *, training: Training | None = None) -> None:
         """Write adapters, integration layer and configuration; the language model is named, not copied.
+
+        `training` says on what this model was trained; it stands in `config` from then on. Without it the record stays as it
+        is: untrained after `from_base`, the checkpoint's own after `from_pretrained`.
 
         Raises:
             OutputError: the folder cannot be written.
             WeightsError: a weight is NaN or infinite.
         """
-        for name, value in self.trainable_parameters().items():
+        for name, value in self.state_dict().items():
             if not bool(value.isfinite().all()):
                 raise WeightsError(f"'{name}' holds NaN or infinite values and was not saved; train with a lower rate")
         adapter = adapters.contents(self.language, self.config.base) if self.config.lora is not None else {}
-        files.write_folder(Path(folder), self.config, self.integration, adapter)
+        config = self.config
+        if training is not None:
+            config = copy(config)
+            config.training = as_json(training)
+        files.write_folder(Path(folder), config, self.integration, adapter)
+        self.config = config
+
+    def state_dict(  # type: ignore[override]
+        self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False
+    ) -> dict[str, Any]:
+        """What a training changes, by name: adapters, integration layer, and what else was made trainable.
+
+        The language model is left out: it is frozen, large, and opened again by its name. So transformers' `Trainer` and
+        accelerate write small checkpoints. Arguments as those of `torch.nn.Module.state_dict`.
+        """
+        found: dict[str, Any] = super().state_dict(destination=destination, prefix=prefix, keep_vars=keep_vars)
+        for name in self._left_out(name.removeprefix(prefix) for name in found if name.startswith(prefix)):
+            del found[prefix + name]
+        return found
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """Take what `state_dict` of a model of these sizes gave, all of it.
+
+        Names and shapes must fit whatever `strict` says (`Trainer` says False): what is missing would be random numbers.
+
+        Raises:
+            WeightsError: they do not.
+        """
+        wanted = self.state_dict()
+        for name in sorted(wanted.keys() | state_dict.keys()):
+            came = str(tuple(state_dict[name].shape)) if name in state_dict else "missing"
+            own = str(tuple(wanted[name].shape)) if name in wanted else "unknown"
+            if came != own:
+                raise WeightsError(
+                    f"the state does not belong to this HERO model: '{name}' is {came} in it, {own} here; make the model on "
+                    "the base and with the sizes that it was saved with"
+                )
+        return super().load_state_dict(state_dict, strict=strict, assign=assign)
 
     @property
     def device(self) -> torch.device:
@@ -338,6 +381,11 @@ class HeroModel(nn.Module):
             raise InputError(f"the prompt has {longest} positions, '{self.config.base}' reads {room}; shorten the text")
         return packed
 
+    def _left_out(self, names: Iterable[str]) -> list[str]:
+        """Which of these names of the whole state are the frozen language model's."""
+        trained = {name for name, value in self.named_parameters() if value.requires_grad}
+        return [name for name in names if name.startswith("language.") and "lora_" not in name and name not in trained]
+
     def _embedding(self) -> nn.Embedding:
         found: nn.Embedding = self.language.get_input_embeddings()
         return found
@@ -360,6 +408,14 @@ class HeroModel(nn.Module):
                 yield
         finally:
             self.train(before)
+
+
+def _not_missing(model: nn.Module, found: Any) -> None:
+    """The language model's tensors are not missing from a loaded state, also where another module wraps this one."""
+    assert isinstance(model, HeroModel)
+    own = {name: name[name.find("language.") :] for name in found.missing_keys}
+    left_out = set(model._left_out(own.values()))
+    found.missing_keys[:] = [name for name in found.missing_keys if own[name] not in left_out]
 
 
 def _open(base: str | Path, device: Device, precision: Precision, quantize: Quantize) -> Base:

@@ -53,7 +53,8 @@ def pack(
         begins: (B, L) bool, True = a mark that only the first token of a row can be.
         soft: (B, N, W), None where no row has soft tokens.
         there: (B,) bool, True = the row has soft tokens; all have without it.
-        labels: (B, L), `IGNORED` where nothing is learned.
+        labels: (B, L), `IGNORED` where nothing is learned. A row's first token never is: it could be only where soft tokens
+            stand before it, and a row that loses them in modality dropout would count other labels than its teacher.
         side: where the padding of the result stands.
 
     Raises:
@@ -63,7 +64,9 @@ def pack(
         raise InputError("a row of the batch has no token; give each sample some text")
     order = (~mask).int().argsort(dim=1, stable=True)  # tokens first, in their order
     embeds, mask, begins = _along(embeds, order), mask.gather(1, order), begins.gather(1, order)
-    labels = None if labels is None else labels.gather(1, order)
+    if labels is not None:
+        labels = labels.gather(1, order)
+        labels[:, 0] = IGNORED
     if soft is not None:
         there = mask.any(dim=1) if there is None else there
         embeds, mask, labels = _with_soft(embeds, mask, begins[:, :1], soft, there[:, None], labels)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hero import checkpoints
+from hero.checkpoint_folder import gigabytes
 from hero.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ UNREADABLE = (
     ImportError,
     pickle.UnpicklingError,
 )
+# What torch, its allocators on each device, and the system say where memory does not suffice.
+SHORTAGE = ("out of memory", "not enough memory", "allocate memory")
+CONVERSION = (
+    "during automatic conversion of the weights"  # all that transformers tells of an error while it packs weights
+)
 LISTED = 3
 _NUMBER = re.compile(r"\.\d+\.")
 LONGEST = 400
@@ -60,8 +66,12 @@ def libraries() -> tuple[Any, Any]:
 
 
 @contextmanager
-def reading(folder: Path, what: str, *, cure: str = "") -> Iterator[None]:
+def reading(
+    folder: Path, what: str, *, cure: str = "", need: str = "", relief: str = "a smaller model or device=cpu"
+) -> Iterator[None]:
     """Whatever the libraries raise on the files of `folder` meanwhile becomes one WeightsError; the terminal stays quiet.
+
+    Where memory ran out, nothing is wrong with the files: the message tells the `need` and the `relief` instead of the cure.
 
     Raises:
         WeightsError: naming the folder, what it should be, the reason and the cure.
@@ -72,9 +82,30 @@ def reading(folder: Path, what: str, *, cure: str = "") -> Iterator[None]:
     try:
         with quietly(hub):
             yield
-    except (*UNREADABLE, safetensors, strict) as error:
+    except (*UNREADABLE, MemoryError, safetensors, strict) as error:
         reason = " ".join(str(error).split())[:LONGEST] or type(error).__name__
-        raise WeightsError(f"{folder} cannot be loaded as {what} ({reason}); {cure or fetch_again(folder)}") from error
+        if out_of_memory(error):
+            need = need or f"its weights are {gigabytes(_bytes_of(folder))} on disk"
+            raise WeightsError(
+                f"there is too little memory to open {folder} as {what}: {need} ({reason}); free memory and try again, or "
+                f"take {relief}"
+            ) from error
+        cure = cure or fetch_again(folder)
+        if CONVERSION in reason:
+            cure = f"if memory ran out meanwhile, take {relief}; otherwise {cure}"
+        raise WeightsError(f"{folder} cannot be loaded as {what} ({reason}); {cure}") from error
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error, or one that it came from, says that memory ran out: passing trouble, no damaged file."""
+    torch, _ = libraries()
+    chain: BaseException | None = error
+    while chain is not None:
+        told = str(chain).lower()
+        if isinstance(chain, (MemoryError, torch.OutOfMemoryError)) or any(words in told for words in SHORTAGE):
+            return True
+        chain = chain.__cause__ or chain.__context__
+    return False
 
 
 def fetch_again(folder: Path) -> str:
@@ -101,13 +132,15 @@ def load_pretrained(
     `config` and `state_dict` for weights that were converted, `attn_implementation`, `key_mapping`.
 
     Raises:
-        WeightsError: the folder is another model, is damaged, or lacks a tensor.
+        WeightsError: the folder is another model, is damaged, or lacks a tensor; or memory does not suffice.
     """
     torch, hub = libraries()
     if types:
         expect_type(checkpoint, types)
     where = None if "state_dict" in options else str(checkpoint.folder)
-    with reading(checkpoint.folder, class_name, cure=cure):
+    packed = options.get("quantization_config")
+    memory = {"need": _need(checkpoint, dtype or torch.float32, packed), "relief": _relief(checkpoint, device, packed)}
+    with reading(checkpoint.folder, class_name, cure=cure, **memory):
         kind = getattr(hub, class_name)
         # Said here, because a folder's config may name compiled attention code on the hub instead.
         options.setdefault("attn_implementation", "sdpa" if getattr(kind, "_supports_sdpa", False) else "eager")
@@ -134,6 +167,35 @@ def load_pretrained(
         if more_layers := _layers_left_out(model, info["unexpected_keys"]):
             raise ValueError(f"its weights have more layers than its config.json says, such as {more_layers}")
         return model.eval().requires_grad_(False).to(device or "cpu")
+
+
+def _need(checkpoint: Checkpoint, dtype: torch.dtype, packed: Any) -> str:
+    """How much memory the weights take, in words: what lies on disk, at the width of `dtype`."""
+    torch, _ = libraries()
+    config = read_json(checkpoint.folder)
+    stored = getattr(torch, str(config.get("dtype") or config.get("torch_dtype")), torch.float32)
+    wide = getattr(stored, "itemsize", 4)
+    size = gigabytes(_bytes_of(checkpoint.folder) * dtype.itemsize // wide)
+    name = str(dtype).removeprefix("torch.")
+    return f"'{checkpoint.name}' takes about {size} in {name}" + (" before it is quantized" if packed else "")
+
+
+def _relief(checkpoint: Checkpoint, device: torch.device | None, packed: Any) -> str:
+    """What to take where memory does not suffice."""
+    ways = ["a smaller model"]
+    if checkpoint.kind == "causal_lm" and not getattr(packed, "load_in_4bit", False):
+        ways.insert(0, "quantize=4bit")
+    if device is not None and device.type != "cpu":
+        ways.append("device=cpu")
+    return " or ".join(ways) if len(ways) < 3 else f"{', '.join(ways[:-1])}, or {ways[-1]}"
+
+
+def _bytes_of(folder: Path) -> int:
+    """The size of a folder's weights on disk; of one format where there are two."""
+    for form in ("*.safetensors", "*.bin"):
+        if found := [file.stat().st_size for file in folder.glob(form)]:
+            return sum(found)
+    return 0
 
 
 def _layers_left_out(model: Any, unexpected: Iterable[str]) -> str:

@@ -38,7 +38,9 @@ def dropout_step(
     Args:
         student: called as `student(**batch, keep=keep)`; it returns `loss`, `logits` (B, S, V) and the `labels` (B, S) that
             belong to them, as `HeroModel` does.
-        batch: the student's arguments without `keep`; labels are -100 where there is no answer.
+        batch: the student's arguments without `keep`; labels are -100 where there is no answer. The student itself must say
+            which of them it learned: a `HeroModel` never learns a row's first token, with soft tokens before it or without,
+            so that student and teacher speak of the same ones.
         teacher: sees the same batch with every modality.
         keep: (B, M) bool, from `draw_keep`.
         kl_weight: the weight of the KL, 0 or more; at 0 the teacher is not asked and `kl` is 0.
