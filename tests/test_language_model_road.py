@@ -25,8 +25,16 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+def test_the_demo_clip_becomes_a_valid_verdict() -> None:
+    expect_verdict(ROOT / "examples" / "demo.mp4")
+
+
 def test_a_real_clip_becomes_a_valid_verdict(hero_data: Path) -> None:
-    clip = next((hero_data / "ravdess_video").glob("*.mp4"))
+    expect_verdict(next((hero_data / "ravdess_video").glob("*.mp4")))
+
+
+def expect_verdict(clip: Path) -> None:
+    """The whole road over one clip, with everything that the answer must hold."""
     done = run(str(clip), "--json", "--labels", "meld", "--set", "reasoner.abstain_below=0")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
