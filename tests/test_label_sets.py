@@ -29,7 +29,11 @@ def test_only_the_open_set_is_open() -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("[calm, happy]", {"calm": None, "happy": "happy"}), ("{fine: happy, bad: null}", {"fine": "happy", "bad": None})],
+    [
+        ("[calm, happy]", {"calm": None, "happy": "happy"}),
+        ("[\"no\", '3']", {"no": None, "3": None}),
+        ("{fine: happy, bad: null}", {"fine": "happy", "bad": None}),
+    ],
 )
 def test_a_file_of_the_users_own(tmp_path: Path, text: str, expected: dict[str, str | None]) -> None:
     (tmp_path / "mine.yaml").write_text(text, "utf-8")
@@ -46,7 +50,20 @@ def test_a_file_of_the_users_own(tmp_path: Path, text: str, expected: dict[str, 
         ("{a: happy, b: happy}", "same common label"),
         ("{a: glad, b: null}", "allowed: angry"),
         ("{'': null, b: null}", "no label"),
-        ("{1: null, b: null}", "no label"),
+        ("{1: null, b: null}", "label 1 for a number; quote it"),
+        ("{yes: null, b: null}", "label yes for a truth value; quote it"),
+        ("[happy, 3, sad]", "label 3 for a number; quote it"),
+        ("[yes, no, maybe]", "label yes for a truth value; quote it"),
+        ("[happy, 2024-01-01, sad]", "for a date"),
+        ("[happy, null]", "label null for nothing"),
+        ("[happy, , sad]", "cannot be read"),
+        ("[happy, [sad], angry]", "line 1 is no label"),
+        ("[happy, sad, happy]", "'happy' stands twice"),
+        ("{calm: null, calm: happy}", "'calm' stands twice"),
+        ("[happy, sad, Happy]", "'Happy' and 'happy' are one label"),
+        ('[happy, " happy"]', "' happy' and 'happy' are one label"),
+        ('[" happy", sad]', "without blanks around"),
+        ("", "got nothing"),
         ('{"a\\nb": null, b: null}', "no label"),
         (f"{{{'x' * (LONGEST_LABEL + 1)}: null, b: null}}", "no label"),
         ("{a: [", "cannot be read"),

@@ -18,6 +18,7 @@ FOUNDATION = {
     "labels",
     "label_maps",
     "label_sets",
+    "directions",
     "weights",
     "models",
     "fetching",

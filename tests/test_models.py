@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -14,8 +15,10 @@ from types import MappingProxyType
 
 import pytest
 
-from hero import fetching, models, third_party
+from hero import fetching, inventory, models, third_party
+from hero.batch import print_models
 from hero.errors import OutputError, UsageError, WeightsError
+from hero.integrate.model import folder_of
 
 CONTENT = b"weights of a face" * 100
 
@@ -200,3 +203,48 @@ def test_a_fetch_that_had_to_take_the_lesser_weights_says_so() -> None:
     assert _fetched("face_landmarker", Path(bundle.files[0].file)).endswith("is at hand")
     stand_in = _fetched("face_landmarker", Path("face_landmark.tflite"))
     assert "cannot be reached" in stand_in and "measures less" in stand_in
+
+
+def hero_folder(base: Path, **training: object) -> Path:
+    folder = base / "hero-model"
+    (folder / "adapter").mkdir(parents=True)
+    (folder / "config.json").write_text(
+        json.dumps({"model_type": "hero", "base": "qwen2.5-0.5b-instruct", "training": training})
+    )
+    (folder / "adapter" / "adapter_model.safetensors").write_bytes(bytes(1000))
+    return folder
+
+
+def hero_items() -> list[inventory.Item]:
+    return [item for item in inventory.items() if item.group == "hero model"]
+
+
+def test_the_hero_model_that_is_used_by_itself_is_listed(places: dict[str, Path]) -> None:
+    assert hero_items() == []
+    later = hero_folder(places["cache"])
+    (item,) = hero_items()
+    assert item.what == "HERO model on qwen2.5-0.5b-instruct, not trained, so not used"
+    assert (item.where, item.licence, item.commercial) == (str(later), "none", False)
+    trained = {"trained": True, "data": "made clips", "licence": "CC0-1.0", "commercial": True, "revision": "r1"}
+    used = hero_folder(places["own"], **trained)
+    (item,) = hero_items()  # the one that `integrate.model: auto` takes
+    assert item.where == str(used) == str(folder_of("auto"))
+    assert item.what == "HERO model on qwen2.5-0.5b-instruct, trained on made clips"
+    assert (item.licence, item.commercial, item.revision, item.obtain) == ("CC0-1.0", True, "r1", "")
+    assert item.size_bytes == 1000 + (used / "config.json").stat().st_size
+
+
+def test_a_damaged_hero_model_is_listed_with_its_flaw(places: dict[str, Path]) -> None:
+    damaged, used = hero_folder(places["own"]), hero_folder(places["cache"])
+    (damaged / "config.json").write_text('{"model_type": "he')
+    first, second = hero_items()
+    assert not first.where and first.obtain.startswith(f"{damaged / 'config.json'} cannot be read")
+    assert second.where == str(used)
+    (damaged / "config.json").write_text('{"model_type": "qwen2"}')
+    assert "says model_type 'qwen2', not 'hero'; copy the folder again" in hero_items()[0].obtain
+
+
+def test_models_prints_the_hero_model(places: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    hero_folder(places["own"])
+    print_models()
+    assert "HERO model on qwen2.5-0.5b-instruct, not trained" in " ".join(capsys.readouterr().out.split())

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import hero
+from hero.config import load_preset
+from hero.errors import ConfigError
 from hero.observe.stream import shrink
 from hero.pipeline import Analysis
 from hero.reason.verdict import cited, sentences
@@ -121,3 +123,12 @@ def test_real_clips(name: str, hero_data: Path) -> None:
     analysis = hero.analyze(hero_data / name, overrides=FAST)
     check(analysis)
     assert REAL[name](analysis)
+
+
+def test_a_reasoner_can_be_named() -> None:
+    named = hero.analyze(DEMO, overrides=FAST, reasoner="adjudicator")
+    assert named.provenance["reasoner"] == "adjudicator"
+    with pytest.raises(ConfigError, match="no reasoner is called 'oracle'"):
+        hero.analyze(DEMO, reasoner="oracle")
+    with pytest.raises(ConfigError, match="ready-made preset"):
+        hero.analyze(DEMO, preset=load_preset("embedded"), reasoner="remote")

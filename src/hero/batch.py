@@ -289,7 +289,8 @@ class _Work:
         job = self.job
         with self.screen.progress(path.name) as progress:
             clip = Clip.open(path, transcript=job.transcript)
-            return examine(clip, self.preset, Context(clip, job.lang, job.licence, job.baseline), progress=progress)
+            context = Context(clip, job.lang, job.licence, job.baseline)
+            return examine(clip, self.preset, context, self.reasoner, progress=progress)
 
     def conclude(self, group: Mapping[Path, Examined | Outcome], names: Mapping[Path, str]) -> list[Outcome]:
         """Conclude the clips of a group together, write what was asked for, show the results."""

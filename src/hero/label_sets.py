@@ -18,6 +18,7 @@ from hero.labels import LABELS
 
 COMMON = "ekman7"
 LONGEST_LABEL = 60  # characters
+NO_TEXT = {"int": "a number", "float": "a number", "bool": "a truth value", "null": "nothing", "timestamp": "a date"}
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def shipped() -> Mapping[str, LabelSet]:
 def label_set(name_or_file: str) -> LabelSet:
     """A set that ships by its name, or one from a YAML file (its name is the file's).
 
-    The file is a mapping from labels to common labels or null, or a list of labels.
+    The file is a mapping from labels to common labels or null, or a list of labels. No two may differ by case or blanks alone.
 
     Raises:
         ConfigError: there is no such set, or the file is none.
@@ -69,13 +70,12 @@ def label_set(name_or_file: str) -> LabelSet:
             f"no label set is called '{name_or_file}'; known: {', '.join(shipped())}, or give a .yaml file with labels"
         )
     try:
-        table = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        root = yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise ConfigError(
             f"label set '{name_or_file}' cannot be read ({error}); write a YAML list of labels"
         ) from error
-    if isinstance(table, list):
-        table = {label: label if label in LABELS else None for label in table if isinstance(label, str)} or table
+    table = _table(root, path.stem, name_or_file)
     found = _checked(path.stem, table, name_or_file)
     if len(found.labels) < 2:
         raise ConfigError(f"label set '{name_or_file}' has {len(found.labels)} labels; a choice needs 2 or more")
@@ -84,12 +84,54 @@ def label_set(name_or_file: str) -> LabelSet:
     return found
 
 
-def _checked(name: str, table: Any, where: str) -> LabelSet:
-    if not isinstance(table, dict):
-        raise ConfigError(f"{where}: '{name}' must be a list of labels or a mapping, got {type(table).__name__}")
+def _table(root: Any, name: str, where: str) -> dict[str, str | None]:
+    """Labels with what they mean, as the file writes them: YAML alone would merge equal ones and make `no` a truth value."""
+    if root is None or root.id == "scalar":
+        came = "nothing" if root is None else "a single value"
+        raise ConfigError(f"{where}: '{name}' must be a list of labels or a mapping, got {came}")
+    table: dict[str, str | None] = {}
+    for entry in root.value:
+        label = _label(entry[0] if root.id == "mapping" else entry, where)
+        if same := next((other for other in table if _folded(other) == _folded(label)), None):
+            as_one = "stands twice" if same == label else f"and {same!r} are one label: case and blanks tell none apart"
+            raise ConfigError(f"{where}: {label!r} {as_one}; leave one of them out")
+        table[label] = _meaning(entry[1]) if root.id == "mapping" else label if label in LABELS else None
+    return table
+
+
+def _label(node: Any, where: str) -> str:
+    """The label that an entry is.
+
+    Raises:
+        ConfigError: YAML takes it for a number, a truth value or another thing that is no text.
+    """
+    if node.id != "scalar":
+        raise ConfigError(f"{where}: the entry in line {node.start_mark.line + 1} is no label; write a word")
+    kind = node.tag.rpartition(":")[2]
+    if kind != "str":
+        what = NO_TEXT.get(kind, "no text")
+        raise ConfigError(
+            f'{where}: YAML takes the label {node.value or "of no letters"} for {what}; quote it: "{node.value}"'
+        )
+    return str(node.value)
+
+
+def _meaning(node: Any) -> str | None:
+    """The common label that a mapping gives, or what stands in its place."""
+    return None if node.tag.endswith(":null") else str(node.value)
+
+
+def _folded(label: str) -> str:
+    """A label without regard to case and blanks."""
+    return " ".join(label.split()).casefold()
+
+
+def _checked(name: str, table: Mapping[str, str | None], where: str) -> LabelSet:
     for label, ours in table.items():
-        if not isinstance(label, str) or not label.strip() or len(label) > LONGEST_LABEL or not label.isprintable():
-            raise ConfigError(f"{where}: {label!r} is no label; write a word of at most {LONGEST_LABEL} characters")
+        if not label or label != label.strip() or len(label) > LONGEST_LABEL or not label.isprintable():
+            raise ConfigError(
+                f"{where}: {label!r} is no label; write a word of at most {LONGEST_LABEL} characters, without blanks around it"
+            )
         if ours is not None and ours not in LABELS:
             raise ConfigError(f"{where}: '{label}' means {ours!r}; allowed: {', '.join(LABELS)} or null")
     meant = [ours for ours in table.values() if ours is not None]

@@ -10,13 +10,14 @@ from typing import Any, Literal
 
 from hero import __version__
 from hero.config import Preset, load_preset
+from hero.errors import ConfigError
 from hero.ground.support import Support, check
 from hero.integrate.model import open_model
 from hero.integrate.weigh import integrate
 from hero.media.clip import Clip
 from hero.observe.expert import Context
 from hero.observe.stream import Progress, observe
-from hero.reason.reasoner import Conclusion, Reasoner, reasoner_of
+from hero.reason.reasoner import Conclusion, Reasoner, hero_model_of, reasoner_of
 from hero.reason.verdict import Verdict
 from hero.types import Baseline, CaseFile, LabelledSpan, ModelUsed, Timeline, Track
 
@@ -69,7 +70,7 @@ def analyze(
     licence: Literal["any", "open"] = "any",
     baseline: Baseline | None = None,
     weights_folder: Path | None = None,
-    reasoner: Reasoner | None = None,
+    reasoner: Reasoner | str | None = None,
     overrides: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Analysis:
@@ -83,7 +84,7 @@ def analyze(
         licence: "open" leaves out weights whose training data forbids commercial use.
         baseline: the person's usual values from other clips, if somebody keeps them.
         weights_folder: weights that take precedence over the packaged ones (fold weights in a benchmark).
-        reasoner: who concludes; the preset's by default.
+        reasoner: who concludes, or the name of one that ships; the preset's by default.
         progress: called with a stage's name, seconds done and seconds in all.
 
     Raises:
@@ -91,16 +92,33 @@ def analyze(
         ConfigError: the preset or an override is wrong.
         WeightsError: packaged weights are damaged.
     """
-    chosen = preset if isinstance(preset, Preset) else load_preset(preset, overrides)
-    judge = reasoner or reasoner_of(chosen, licence=licence)  # what it lacks is said before the work
+    chosen = _chosen(preset, reasoner if isinstance(reasoner, str) else "", overrides)
+    given = None if isinstance(reasoner, str) else reasoner
+    judge = given or reasoner_of(chosen, licence=licence)  # what it lacks is said before the work
     opened = clip if isinstance(clip, Clip) else Clip.open(clip, transcript=transcript)
     context = Context(opened, lang, licence, baseline, weights_folder)
-    examined = examine(opened, chosen, context, progress=progress)
+    examined = examine(opened, chosen, context, judge, progress=progress)
     began = time.perf_counter()
     if progress:
         progress(f"concluding: {judge.name}", opened.duration_s, opened.duration_s)
     conclusion = judge.conclude(examined.case, lang=lang)
     return settle(examined, conclusion, judge.name, seconds=time.perf_counter() - began)
+
+
+def _chosen(preset: Preset | str, reasoner: str, overrides: Sequence[str]) -> Preset:
+    """The preset with its overrides and, where one is named, another reasoner.
+
+    Raises:
+        ConfigError: there is no such preset or setting, or a ready-made one should get another reasoner.
+    """
+    if isinstance(preset, Preset):
+        if reasoner and reasoner != preset.reasoner.name:
+            raise ConfigError(
+                f"a ready-made preset brings its reasoner, '{preset.reasoner.name}'; name '{reasoner}' in it, or give the "
+                "preset by its name"
+            )
+        return preset
+    return load_preset(preset, [*([f"reasoner.name={reasoner}"] if reasoner else []), *overrides])
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,15 +131,17 @@ class Examined:
     seconds: float
 
 
-def examine(clip: Clip, preset: Preset, context: Context, *, progress: Progress | None = None) -> Examined:
-    """The first half of `analyze`, so that many cases can be concluded together.
+def examine(
+    clip: Clip, preset: Preset, context: Context, reasoner: Reasoner, *, progress: Progress | None = None
+) -> Examined:
+    """The first half of `analyze`, so that many cases can be concluded together by the reasoner.
 
     Raises:
         MediaError: neither picture nor sound of the clip could be read.
         ConfigError, WeightsError: as for `analyze`.
     """
     began = time.perf_counter()
-    model = open_model(preset.integrate.model, device=preset.integrate.device)
+    model = None if reasoner.pools else open_model(hero_model_of(preset), device=preset.integrate.device)
     timeline = observe(clip, preset, context, progress)
     case = integrate(
         timeline,
@@ -172,6 +192,7 @@ def _provenance(
         "hero": __version__,
         "preset": preset.name,
         "reasoner": reasoner,
+        "integration": {"notes": list(case.notes)},
         "reasoning": {**conclusion.details, "notes": list(conclusion.notes)},
         "licence": context.licence,
         "seconds": round(seconds, 2),

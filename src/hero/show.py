@@ -20,6 +20,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 from rich.text import Text
 
+from hero.directions import without_marks
 from hero.errors import OutputError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ STYLES = {"runs": "green", "partly": "yellow", "absent": "red"}
 
 def plain(text: object) -> str:
     """A name as one harmless line: no control characters (a terminal obeys them), no bytes that are no text."""
-    line = " ".join(str(text).split())
+    line = " ".join(without_marks(str(text)).split())
     return "".join("\ufffd" if unicodedata.category(letter) in {"Cc", "Cs"} else letter for letter in line)
 
 
@@ -143,7 +144,8 @@ def verdict_panel(analysis: Analysis) -> Group:
     """Verdict, evidence and absences, as the README shows them."""
     verdict, case = analysis.verdict, analysis.case
     title = "abstained" if verdict.abstained else f"displayed: {verdict.final_emotion} ({verdict.confidence:.0%})"
-    paragraphs = f"{verdict.emotion_caption}\n\n{verdict.reasoning_process}".split("\n")
+    said = dict.fromkeys((verdict.emotion_caption, verdict.reasoning_process))  # an abstention may say the same twice
+    paragraphs = "\n\n".join(said).split("\n")
     body = Text("\n".join(map(plain, paragraphs)))
     parts: list[Panel | Table | Text] = [
         Panel(body, title=f"{escape(plain(analysis.clip.name))} · {title}", title_align="left")
@@ -160,10 +162,12 @@ def verdict_panel(analysis: Analysis) -> Group:
         parts.append(Text(line, style="dim"))
     support = analysis.support
     seconds = analysis.provenance["seconds"]
-    parts += [Text(plain(note), style="dim") for note in analysis.provenance["reasoning"]["notes"]]
+    told = analysis.provenance
+    parts += [Text(plain(note), style="dim") for part in ("integration", "reasoning") for note in told[part]["notes"]]
     held = f"{support.supported} of {support.claims} claims are supported by the evidence they cite"
     kinds = Counter(flaw.problem for flaw in support.flaws)
     why = f" ({', '.join(f'{count} {kind}' for kind, count in kinds.items())})" if kinds else ""
+    held = held if support.claims else "nothing is claimed"
     parts.append(Text(f"{held}{why} · {seconds:.1f} s", style="dim" if not kinds else "yellow"))
     return Group(*parts)
 

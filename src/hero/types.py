@@ -325,8 +325,7 @@ class CaseFile:
     """The timeline after integration: what weighs how much, in which order, what conflicts and what is missing.
 
     `weights` per modality sum to 1 over what is present; `posterior` (7,) is over the common labels, None when no
-    modality brought one, pooled with the weights `pooled` (they differ from `weights` where a HERO model weighed).
-    `evidence` is observed evidence in order of weight, `inferred` the marked imputations. `heat`
+    modality brought one. `evidence` is observed evidence in order of weight, `inferred` the marked imputations. `heat`
     says where in time the weight lies; `context` is there when a trained HERO model integrated. `notes` are remarks for
     the provenance.
     """
@@ -340,7 +339,6 @@ class CaseFile:
     conflicts: tuple[Conflict, ...]
     missing: Mapping[str, str]
     models: tuple[ModelUsed, ...] = ()
-    pooled: Mapping[str, float] = field(default_factory=dict)
     heat: Heat | None = None
     context: SoftContext | None = None
     notes: tuple[str, ...] = ()

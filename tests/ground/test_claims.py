@@ -56,6 +56,10 @@ FOUND = {
             evidence(
                 "words", "utterance", 0.5, 1.7, brief='"The letter came."', text='The speaker says: "The letter came."'
             ),
+            evidence("voice", "crying", 5.5, 6.5, brief="crying", text="Crying or sobbing."),
+            evidence(
+                "words", "confession", 7.0, 8.0, brief='"I cried."', text='The speaker says: "I cried all night."'
+            ),
             evidence("voice", "strange", 2.0, 3.0, brief="a quiver", text="The voice trembles.", measures={}),
             evidence(
                 "voice",
@@ -107,6 +111,10 @@ def flaw(sentence: str, *cues: str, tracks: dict[str, Track] | None = None) -> F
         ("Another face smiles", ["smile"]),
         ("After the smile, the brows go up", ["AU02"]),
         ("A face with raised brows is in view", ["AU02"]),
+        ("Sobbing is heard, and tears run down the cheeks", ["crying"]),
+        ("传来哭声", ["crying"]),
+        ("No tears are seen while the brows rise", ["AU02"]),
+        ("She says that she cried in the night", ["confession"]),
     ],
 )
 def test_true_sentences_pass(sentence: str, cues: list[str]) -> None:
@@ -122,7 +130,12 @@ def test_true_sentences_pass(sentence: str, cues: list[str]) -> None:
         ("Her pitch drops", ["pitch_high"], "pitch drops"),
         ("raised pitch", ["melody"], "raised pitch"),
         ("The pitch rises by 4 semitones", ["pitch_high"], "4 semitones"),
-        ("raised brows (2.7-3.3 s); lowered brows (0.6-1.9 s)", ["AU02", "AU04"], "raised brows (2.7-3.3 s)"),
+        (
+            "raised brows (2.7-3.3 s); lowered brows (0.6-1.9 s)",
+            ["AU02", "AU04"],
+            "raised brows (2.7-3.3 s); lowered brows (0.6-1.9 s)",
+        ),
+        ("mouth corners turn downward, he weeps", ["smile_without_cheeks"], "mouth corners turn downward; weeps"),
         ("A smile with raised cheeks", ["smile_without_cheeks"], "raised cheeks"),
         ("He speaks quickly", ["slow"], "speaks quickly"),
         ('He says "The letter burned"', ["utterance"], "The letter burned"),
@@ -152,6 +165,33 @@ def test_strangers_are_found(sentence: str, cues: list[str], blamed: str) -> Non
     found = flaw(sentence, *cues)
     assert found is not None
     assert (found.problem, found.id) == ("unrelated", FOUND[blamed].id if blamed else "")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "about"),
+    [
+        ("Tears run down the cheeks", "Tears run down"),
+        ("A smile without raised cheeks, and his eyes are watery", "eyes are watery"),
+        ("微笑，眼泪流下", "眼泪"),
+        ("微笑，声音哽咽", "哽咽"),
+        ("Her cheeks are red as she smiles", "cheeks are red"),
+        ("He smiles, sweating", "sweating"),
+        ("A smile with trembling hands", "trembling hands"),
+        ("微笑，双手微微发抖", "双手微微发抖"),
+        ("A smile over clenched fists", "clenched fists"),
+        ("微笑，握紧拳头", "拳头"),
+        ("A smile through gritted teeth", "gritted teeth"),
+        ("The smile comes with dilated pupils", "pupils"),
+        ("微笑，瞳孔放大", "瞳孔"),
+        ("She smiles and swallows", "swallows"),
+        ("A smile, arms crossed", "arms crossed"),
+        ("A smile and a shrug", "shrug"),
+    ],
+)
+def test_signs_that_nobody_measures_have_no_evidence(sentence: str, about: str) -> None:
+    found = flaw(sentence, "smile_without_cheeks")
+    assert found is not None
+    assert (found.problem, found.about, found.id) == ("unrelated", about, "")
 
 
 def lip_corners(level: float) -> dict[str, Track]:

@@ -137,12 +137,18 @@ def test_what_finds_no_room_is_dropped_and_listed() -> None:
     assert dropped == [ev.id for ev in made.evidence[-len(dropped) :]]
     assert any(dropped[0] in note and "lightest" in note for note in conclusion.notes)
     none = reasoner(context_tokens=300).conclude(made)
-    assert none.verdict.abstained and "no evidence finds room" in str(none.verdict.abstention_reason)
+    assert none.verdict.abstained and "300 tokens" in str(none.verdict.abstention_reason)
 
 
 def test_without_evidence_there_is_nothing_to_ask() -> None:
     verdict = reasoner().conclude(case([], {}, None)).verdict
-    assert verdict.abstained
+    assert verdict.abstained and "there is no evidence" in str(verdict.abstention_reason)
+    assert check(verdict, ()).claims == 0  # an abstention for want of an answer claims nothing
+
+
+def test_a_language_nobody_knows_is_refused() -> None:
+    with pytest.raises(ConfigError, match="known: en, zh"):
+        reasoner().conclude_many([masked_smile()], lang="fr")
 
 
 def test_the_stream_is_the_answer() -> None:
@@ -154,8 +160,11 @@ def test_the_stream_is_the_answer() -> None:
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"colour": 1}, "known: model"), ({"decode": "json"}, "constrained, free"), ({"temperature": -1}, "0 or more"),
-     ({"model": "auto"}, "no language model is named"), ({"model": "gpt-x"}, "no checkpoint is called")],
+    [({"colour": 1}, "known: model"), ({"decode": "json"}, "constrained, free"), ({"temperature": -1}, "0.01 to 100"),
+     ({"temperature": float("inf")}, "0.01 to 100"), ({"temperature": 1e-300}, "0.01 to 100"),
+     ({"seed": 10**22}, "whole number"),
+     ({"model": None}, "allowed: a word"), ({"model": "auto"}, "no language model is named"),
+     ({"model": "gpt-x"}, "no checkpoint is called")],
 )  # fmt: skip
 def test_wrong_settings_say_what_is_allowed(
     settings: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -29,7 +29,7 @@ from hero.errors import ConfigError
 from hero.label_sets import label_set
 from hero.reason.reasoner import Conclusion, create_reasoner
 from hero.reason.remote import RemoteReasoner
-from hero.reason.remote_settings import RemoteSettings
+from hero.reason.remote_settings import RemoteSettings, read_settings
 from hero.reason.verdict import cited, json_schema, sentences
 
 SERVER = Path(__file__).with_name("openai_server.py")
@@ -358,6 +358,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"endpoint": "http://h:port/v1"}, "no address"),
     ({"endpoint": f"https://{KEY}@host/v1"}, "holds a user, a password or a query"),
     ({"endpoint": f"https://host/v1?api_key={KEY}"}, "holds a user, a password or a query"),
+    ({"endpoint": f"https://host/{KEY}/v1"}, "or what looks like a key"),
     ({"endpoint": 7}, "reasoner.endpoint is a int"),
     ({"api_key": KEY}, "no setting 'api_key'; known: endpoint, model,"),
     ({"endpoint": "http://h", "key_env": KEY}, "names no environment variable that is set"),
@@ -368,6 +369,22 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"endpoint": "http://h", "decode": "grammar"}, "allowed: constrained, free"),
     ({"endpoint": "http://h", "context_tokens": 2048}, "it must be 3912 or more"),
     ({"endpoint": "http://h", "extra_body": {"messages": []}}, "must be a mapping of fields other than model"),
+    (
+        {"extra_body": {"authorization": KEY}},
+        "reasoner.extra_body has the field 'authorization', which looks like a cred",
+    ),
+    ({"extra_body": {"Authorization": "plain"}}, "put the key into the environment variable HERO_API_KEY"),
+    ({"extra_body": {"a": [{"X-Api-Key": 1}]}}, "reasoner.extra_body.a has the field 'X-Api-Key'"),
+    ({"extra_body": {"a": {"accessToken": "x"}}}, "has the field 'accessToken'"),
+    ({"extra_body": {"APIKEY": "x"}}, "has the field 'APIKEY'"),
+    ({"extra_body": {"my_password": "x"}}, "has the field 'my_password'"),
+    ({"extra_body": {"user": KEY}}, "reasoner.extra_body.user holds what looks like a key"),
+    ({"extra_body": {"a": {"b": ["x", f"Bearer {KEY}"]}}}, "reasoner.extra_body.a.b holds what looks like a key"),
+    ({"extra_body": {KEY: 1}}, "reasoner.extra_body holds what looks like a key"),
+    ({"model": KEY}, "reasoner.model holds what looks like a key"),
+    ({"decode": KEY}, "reasoner.decode holds what looks like a key"),
+    ({"timeout_s": KEY}, "reasoner.timeout_s holds what looks like a key"),
+    ({KEY: 1}, "reasoner holds what looks like a key"),
     ({"endpoint": "http://h", "extra_body": 3}, "must be a mapping"),
 ]
 
@@ -379,6 +396,15 @@ def test_settings_that_cannot_work(settings: dict[str, Any], message: str, monke
         create_reasoner(ReasonerConfig(name="remote", settings={"model": "m", **settings}))
     assert message in str(caught.value)
     assert KEY not in str(caught.value)
+
+
+def test_fields_of_a_request_that_are_no_keys_pass() -> None:
+    extra = {
+        "chat_template_kwargs": {"enable_thinking": False, "eos_token": "<e>"}, "stop_token_ids": [2], "min_tokens": 1,
+        "skip_special_tokens": True, "stop": ["key", "token"], "prompt_cache_key": "hero", "lang": "sk-SK",
+        "note": "a risk-taking speaker", "top_k": 20, "monkey": 1,
+    }  # fmt: skip
+    assert read_settings({"extra_body": extra}).extra_body == extra
 
 
 def test_the_context_that_the_message_names_is_enough() -> None:

@@ -180,3 +180,21 @@ def write_clip(path: Path, *, duration_s: float = DURATION_S, size: tuple[int, i
         for stream in (video, audio):
             output.mux(stream.encode(None))
     return path
+
+
+def of_a_language_model(made: dict[str, Any]) -> dict[str, Any]:
+    """The answer as a language model's: how it was reached, and three statements without support."""
+    flaws = [
+        ("emotion_caption", "Tears run down [VE-02].", "unrelated", "", "Tears run down"),
+        ("reasoning_process", "He is calm.", "uncited", "", ""),
+        ("evidence_summary", "low brows", "unrelated", "VE-02", "lowered brows"),
+    ]
+    keys = ("field", "sentence", "problem", "id", "about")
+    found = [dict(zip(keys, flaw, strict=True)) for flaw in flaws]
+    details = {
+        "model": "qwen2.5-0.5b-instruct", "decode": "constrained", "soft_tokens": 32, "repaired": False,
+        "probabilities": {"neutral": 0.125, "sad": 0.75}, "notes": ["uncalibrated", made["provenance"]["notes"][0]],
+    }  # fmt: skip
+    provenance = {**made["provenance"], "reasoner": "language-model", "reasoning": details}
+    support = {"claims": 4, "supported": 1, "rate": 0.25, "problems": found}
+    return {**made, "provenance": provenance, "support": support}

@@ -271,6 +271,34 @@ def test_nothing_sticks_out(open_page: Open, clip: Path, lang: str, width: int) 
         assert button.rect["x"] + button.rect["width"] <= width
 
 
+@pytest.mark.parametrize("width", [360, 820, 1280])
+@pytest.mark.parametrize("abstained", [False, True])
+def test_a_word_without_end_stays_in_its_box(open_page: Open, clip: Path, width: int, abstained: bool) -> None:
+    endless = "x" * 300
+    made = sample.sample(abstained=abstained)
+    made.result.update(sample.of_a_language_model(made.result))
+    verdict, told = made.result["verdict"], made.result["provenance"]
+    verdict["emotion_caption"] = f"{endless} [VE-02]."
+    verdict["reasoning_process"] = f"{endless} [VE-02].\n{endless}"
+    verdict["evidence_summary"] = [{"id": "VE-02", "text": endless}]
+    verdict["abstention_reason"] = endless if abstained else None
+    verdict["alternatives"] |= {endless[:60]: 0.1}
+    verdict["label_set"] = "mine"
+    made.result["support"]["problems"] += [{"field": "x", "sentence": endless, "problem": endless}]
+    made.result["conflicts"][0]["text"] = made.result["absent"][0]["reason"] = made.result["absent"][0]["cure"] = (
+        endless
+    )
+    told["reasoning"]["notes"], told["models"][0]["name"] = [endless], endless
+    page = open_page(made, media=clip, width=width)
+    page.execute_script("document.querySelectorAll('details').forEach(d => { d.open = true })")
+    assert page.execute_script("return document.documentElement.scrollWidth") <= width
+    out = page.execute_script(
+        "return [...document.querySelectorAll('main > section:not(.timeline)')]"
+        ".filter(s => s.scrollWidth > s.clientWidth + 1).map(s => s.className)"
+    )
+    assert out == []
+
+
 def test_zoom_widens_the_timeline_and_keeps_the_place(open_page: Open, clip: Path) -> None:
     page = open_page(sample.sample(), media=clip)
     before = _find(page, "#scrub").rect["width"]

@@ -22,6 +22,7 @@ from hero.types import Evidence, Track
 
 ClaimProblem = Literal["contradicted", "unrelated"]
 
+MOST_NAMED = 6  # pieces of a sentence that fail
 _BRACKETS = re.compile(r"[(（]([^()（）]*)[)）]")
 _ITEM_START = re.compile(r"[;；:：()（）]")
 _WEIGHT = re.compile(r"weigh|likel|probab|confiden|consistent|权重|可能|概率|符合|把握", re.IGNORECASE)
@@ -61,15 +62,13 @@ class Claim:
 
 
 def fault_of(claim: Claim) -> Fault | None:
-    """What is wrong with a sentence: contradictions first, then what it does not speak of."""
-    found = [
-        *_wrong_amounts(claim),
-        *_wrong_topics(claim),
-        *_wrong_times(claim),
-        *_wrong_quotes(claim),
-        *_idle_ids(claim),
-    ]
-    return min(found, key=lambda fault: fault.problem != "contradicted", default=None)
+    """What is wrong with a sentence: contradictions first, then what it does not speak of; `about` names all that fails."""
+    said = [*_wrong_amounts(claim), *_wrong_topics(claim), *_wrong_times(claim), *_wrong_quotes(claim)]
+    if not said:
+        return next(_idle_ids(claim), None)
+    said.sort(key=lambda fault: (fault.problem != "contradicted", claim.text.find(fault.about)))
+    words = dict.fromkeys(fault.about for fault in said)
+    return Fault(said[0].problem, "; ".join(list(words)[:MOST_NAMED]))
 
 
 def _wrong_amounts(claim: Claim) -> Iterator[Fault]:
@@ -89,12 +88,18 @@ def _wrong_topics(claim: Claim) -> Iterator[Fault]:
         against = any(opposes(ev, topic) for ev in claim.bearers)
         seen = shown(topic, spans, claim.tracks)
         words = claim.text[slice(*mention.place)]
-        if mention.aside and any(bears(ev, topic) for ev in claim.known):
+        if (mention.aside and any(bears(ev, topic) for ev in claim.known)) or _told_of(claim, words):
             continue
         if mention.denied and (seen or agree) and not against:
             yield Fault("contradicted", words)
         elif not mention.denied and not agree:
             yield Fault("contradicted" if against or seen is False else "unrelated", words)
+
+
+def _told_of(claim: Claim, words: str) -> bool:
+    """Whether a sentence only reports what was said ("she says that she cried"): cited speech has the same words."""
+    speech = [ev for ev in claim.evidence if ev.modality == "words"]
+    return "words" in claim.said.subjects and any(shares_words(ev, words) for ev in speech)
 
 
 def _wrong_times(claim: Claim) -> Iterator[Fault]:

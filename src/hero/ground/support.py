@@ -79,7 +79,12 @@ def check(verdict: Verdict, evidence: Iterable[Evidence], tracks: Mapping[str, T
 
 
 def _claims(verdict: Verdict) -> Iterator[tuple[str, str, list[str]]]:
-    """(field, sentence, ids it cites), each id once."""
+    """(field, sentence, ids it cites), each id once.
+
+    An abstention that cites nothing in its text only lists what was measured beside its reason: it claims nothing.
+    """
+    if verdict.abstained and not any(cited(getattr(verdict, field)) for field in FIELDS):
+        return
     for field in FIELDS:
         for sentence in sentences(getattr(verdict, field)):
             if cited(sentence) or not verdict.abstained:

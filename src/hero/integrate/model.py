@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hero.hero_model.files import OpenedIntegration
     from hero.pretrained.device import Device
 
-FOLDER, TABLE = "hero-model", "config.json"
+FOLDER, TABLE, MANIFEST = "hero-model", "config.json", "hero-model.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,9 @@ def folder_of(setting: str) -> Path | None:
 
 
 def is_checkpoint(folder: str | Path) -> bool:
-    """Whether a folder holds a HERO checkpoint."""
+    """Whether a folder holds a HERO checkpoint, whole or damaged."""
+    if (Path(folder) / MANIFEST).is_file():
+        return True
     table = Path(folder) / TABLE
     try:
         return table.is_file() and json.loads(table.read_text("utf-8")).get("model_type") == "hero"
@@ -85,7 +87,8 @@ def open_model(setting: str, *, device: str = "auto") -> OpenedIntegration | Non
     libraries()
     from hero.hero_model.files import open_integration
 
-    key = (folder.resolve(), (folder / TABLE).stat().st_mtime_ns, device)
+    written = [path.stat().st_mtime_ns for path in (folder / TABLE, folder / MANIFEST) if path.is_file()]
+    key = (folder.resolve(), max(written), device)
     with _lock:
         if key not in _opened:
             _opened[key] = open_integration(folder, device=cast("Device", device))

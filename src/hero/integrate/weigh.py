@@ -59,7 +59,6 @@ def integrate(
         fused, models = result.posterior, (fusion.used,) if fusion.used else ()
         weights |= result.weights
         heat = fusion_heat(timeline, fusion, experts=POSTERIORS)
-    pooled = dict(weights)
     weighed = weigh_with_model(timeline, model, licence=licence) if model else Weighed({})
     if weighed.context:
         weights, heat = dict.fromkeys(POSTERIORS, 0.0) | weighed.weights, weighed.heat
@@ -70,7 +69,7 @@ def integrate(
     ordered = tuple(sorted(timeline.evidence, key=lambda ev: -rank(ev, weights, heat)))
     models += (*guesses.models, *weighed.models)
     return CaseFile(
-        timeline, weights, fused, posteriors, ordered, inferred, conflicts, missing, models, pooled, heat,
+        timeline, weights, fused, posteriors, ordered, inferred, conflicts, missing, models, heat,
         weighed.context, weighed.notes,
     )  # fmt: skip
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from hero.directions import without_marks
 from hero.errors import ConfigError, HeroError, MediaError
 from hero.observe.cache import ObservationCache, Recall, Watched
 from hero.observe.expert import Context, Expert, FrameExpert, create
@@ -164,7 +165,7 @@ def _tidy(ev: Evidence, duration_s: float) -> Evidence:
 
 
 def _short(text: str, chars: int) -> str:
-    whole = text.encode("utf-8", "replace").decode()  # lone surrogates, which no document can hold
+    whole = without_marks(text.encode("utf-8", "replace").decode())  # lone surrogates fit into no document
     return whole if len(whole) <= chars else whole[: chars - 1] + "…"
 
 

@@ -40,6 +40,7 @@ class Adjudicator:
 
     name = "adjudicator"
     together = 1
+    pools = True
 
     def __init__(self, config: ReasonerConfig, *, licence: Literal["any", "open"] = "any") -> None:
         """It has no weights, so every `licence` is kept.
@@ -56,7 +57,8 @@ class Adjudicator:
             what = f"'{strange[0]}'" if strange else "words of its own"
             raise ConfigError(
                 f"the adjudicator cannot answer with {what} of label set '{self.labels.name}': it knows {', '.join(LABELS)}; "
-                "take another reasoner or label set"
+                "map each label to one of these in a YAML file, or take a "
+                "language model (--reasoner language-model or remote)"
             )
 
     def conclude(self, case: CaseFile, *, lang: str = "en") -> Conclusion:
@@ -266,8 +268,7 @@ def _abstain(case: CaseFile, say: Phrases, reason: str, lang: str, labels: Label
 
 
 def _within(case: CaseFile, labels: LabelSet) -> CaseFile:
-    """The case as the adjudicator judges it: the posterior among the set's labels alone, and the weights that pooled it."""
-    case = replace(case, weights=case.pooled or case.weights)
+    """The case with its posterior shared among the labels of the set alone."""
     if case.posterior is None:
         return case
     inside = case.posterior * [label in labels.of_common() for label in LABELS]

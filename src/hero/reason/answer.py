@@ -146,6 +146,15 @@ def to_verdict(
     say, reason = phrases("adjudicator", lang), None
     if said not in (None, best):
         reason = phrases("reasoner", lang).say("contradicts_itself", said=said, scored=best)
+    elif confidence < abstain_below and labels.open:
+        values = {
+            "said": best,
+            "own": confidence,
+            "beaten_by": ranked[0][0],
+            "best": ranked[0][1],
+            "least": abstain_below,
+        }
+        reason = phrases("reasoner", lang).say("own_word_too_weak", **values)
     elif confidence < abstain_below:
         reason = say.say("too_weak", best=confidence, least=abstain_below)
     abstains = reason is not None

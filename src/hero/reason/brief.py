@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from hero.directions import without_marks
 from hero.integrate.missing import WORDED
 from hero.label_sets import LabelSet
 from hero.phrases import Phrases, phrases
@@ -124,4 +125,4 @@ def _imputed(case: CaseFile) -> tuple[Evidence, ...]:
 
 def plain(text: str) -> str:
     """Text of a clip on one line, without marks that a chat template could take for its own."""
-    return _MARK.sub(lambda found: _WIDER[found[0]], " ".join(text.split()))
+    return _MARK.sub(lambda found: _WIDER[found[0]], " ".join(without_marks(text).split()))

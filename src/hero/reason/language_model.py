@@ -64,6 +64,7 @@ class LanguageModelReasoner:
     """Concludes with a language model of the Qwen2, Qwen3 or Llama family, one case or many at a time."""
 
     name = NAME
+    pools = False
 
     def __init__(self, config: ReasonerConfig, *, licence: Literal["any", "open"] = "any") -> None:
         """Settings are checked here, and whether the model is at hand; it is opened at the first case.
@@ -100,6 +101,7 @@ class LanguageModelReasoner:
         Raises:
             ConfigError, WeightsError: as for `conclude`.
         """
+        phrases("reasoner", lang)  # a language that nobody knows is an error before the work
         for case in cases:
             self._source.expect(case)
         done: list[Conclusion] = []
@@ -213,7 +215,13 @@ class LanguageModelReasoner:
             verdict = to_verdict(turn.answer, turn.chances, self.labels, lang=lang, abstain_below=self.abstain_below)
         else:
             say = phrases("reasoner", lang)
-            reason = say.say("no_answer", flaw=turn.flaw) if turn.flaw else say.say("nothing_to_read")
+            if turn.flaw:
+                reason = say.say("no_answer", flaw=turn.flaw)
+            elif turn.brief.dropped:
+                answer = self._answer_tokens(case.evidence, lang, model)
+                reason = say.say("no_room", context=self._context_tokens(model), answer=answer)
+            else:
+                reason = say.say("nothing_to_read")
             verdict = abstention(case, reason, self.labels, lang=lang)
         dropped = [ev.id for ev in turn.brief.dropped]
         notes = [] if case.context else [NO_CONTEXT if self._source.folder else TEXT_ONLY]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hero.types import CaseFile
 
 NAME = "language-model"
+MOST = 2**31 - 1
 SETTINGS: Mapping[str, Any] = {
     "model": "auto", "hero_model": "none", "device": "auto", "precision": "auto", "quantize": "none",
     "decode": "constrained", "temperature": 0.0, "seed": 0, "context_tokens": 0, "answer_tokens": 0, "batch": 16,
@@ -42,12 +43,13 @@ def read_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     settings = {**SETTINGS, **given}
     if settings["decode"] not in ("constrained", "free"):
         raise ConfigError(f"reasoner.decode is {settings['decode']!r}; allowed: constrained, free")
-    for name in ("temperature", "seed", "context_tokens", "answer_tokens", "batch"):
+    for name in ("seed", "context_tokens", "answer_tokens", "batch"):
         value, least = settings[name], int(name == "batch")
-        whole = int if name != "temperature" else (int, float)
-        if not isinstance(value, whole) or isinstance(value, bool) or value < least:
-            kind = "number" if name == "temperature" else "whole number"
-            raise ConfigError(f"reasoner.{name} is {value!r}; allowed: a {kind} of {least} or more")
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= MOST:
+            raise ConfigError(f"reasoner.{name} is {value!r}; allowed: a whole number from {least} to {MOST}")
+    heat = settings["temperature"]
+    if not isinstance(heat, int | float) or isinstance(heat, bool) or not (heat == 0 or 0.01 <= heat <= 100):
+        raise ConfigError(f"reasoner.temperature is {heat!r}; allowed: 0 (no sampling), or a number from 0.01 to 100")
     for name in ("model", "hero_model", "device", "precision", "quantize"):
         if not isinstance(settings[name], str) or not settings[name]:
             raise ConfigError(f"reasoner.{name} is {settings[name]!r}; allowed: a word, such as {SETTINGS[name]}")

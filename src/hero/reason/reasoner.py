@@ -9,12 +9,14 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from hero.config import Preset, ReasonerConfig
 from hero.errors import ConfigError
+from hero.integrate.model import is_checkpoint
 from hero.reason.verdict import Verdict
 from hero.types import CaseFile, ModelUsed
 
+LANGUAGE_MODEL = "language-model"
 REASONERS: dict[str, str] = {
     "adjudicator": "hero.reason.adjudicator:Adjudicator",
-    "language-model": "hero.reason.language_model:LanguageModelReasoner",
+    LANGUAGE_MODEL: "hero.reason.language_model:LanguageModelReasoner",
     "remote": "hero.reason.remote:RemoteReasoner",
 }
 
@@ -32,7 +34,8 @@ class Conclusion:
 class Reasoner(Protocol):
     """Concludes from a case file; its `name` stands in the verdict's provenance.
 
-    `together` is how many cases it likes at a time; where that is more than one it also has `conclude_many`.
+    `together` is how many cases it likes at a time; where that is more than one it also has `conclude_many`. One that
+    `pools` concludes from the pooled posterior and its weights, so that no HERO model's attention may take their place.
     """
 
     name: str
@@ -40,6 +43,10 @@ class Reasoner(Protocol):
     @property
     def together(self) -> int:
         """Cases at a time, 1 or more."""
+
+    @property
+    def pools(self) -> bool:
+        """Whether it concludes from the pooled posterior."""
 
     def conclude(self, case: CaseFile, *, lang: str = "en") -> Conclusion:
         """A verdict that fits the schema, or an abstention with its reason."""
@@ -81,6 +88,12 @@ def reasoner_of(preset: Preset, *, licence: Literal["any", "open"] = "any") -> R
         ConfigError, WeightsError: as for `create_reasoner`.
     """
     config = preset.reasoner
-    if config.name == "language-model":
-        config = replace(config, settings={"hero_model": preset.integrate.model, **config.settings})
+    if config.name == LANGUAGE_MODEL:
+        config = replace(config, settings={"hero_model": hero_model_of(preset), **config.settings})
     return create_reasoner(config, licence=licence)
+
+
+def hero_model_of(preset: Preset) -> str:
+    """Which HERO model integrates: the preset's, or the checkpoint that is named as its language model."""
+    named = str(preset.reasoner.settings.get("model", "")) if preset.reasoner.name == LANGUAGE_MODEL else ""
+    return named if named and is_checkpoint(named) else preset.integrate.model

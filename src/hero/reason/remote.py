@@ -50,6 +50,7 @@ class _Course:
     lang: str
     repaired: bool = False
     scored_by: str = ""
+    chances: Mapping[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -58,6 +59,7 @@ class RemoteReasoner:
 
     name = "remote"
     together = 1
+    pools = False
 
     def __init__(self, config: ReasonerConfig, *, licence: Literal["any", "open"] = "any") -> None:
         """Without a named model the endpoint is asked which one it serves; one that is down is asked again later.
@@ -143,8 +145,8 @@ class RemoteReasoner:
                 raise VerdictError(course.say.say("no_one_model", host=self.endpoint.host))
             self.endpoint.model = served[0]
         answer = self._answer(course)
-        chances = self._chances(answer, course)
-        return to_verdict(answer, chances, self.labels, lang=course.lang, abstain_below=self.abstain_below)
+        course.chances = self._chances(answer, course)
+        return to_verdict(answer, course.chances, self.labels, lang=course.lang, abstain_below=self.abstain_below)
 
     def _answer(self, course: _Course) -> Answer:
         """The model's answer, repaired once where it has a flaw.
@@ -254,6 +256,7 @@ class RemoteReasoner:
     def _details(self, course: _Course) -> Mapping[str, Any]:
         tally = course.session.tally
         return {
+            "model": shown(self.endpoint.model),
             "requests": tally.requests,
             "prompt_tokens": tally.prompt_tokens,
             "answer_tokens": tally.answer_tokens,
@@ -261,4 +264,5 @@ class RemoteReasoner:
             "repaired": course.repaired,
             "scored_by": course.scored_by or None,
             "dropped_evidence": [ev.id for ev in course.brief.dropped],
+            "probabilities": {name: float(f"{chance:.6g}") for name, chance in course.chances.items()},
         }

@@ -9,13 +9,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from hero.directions import without_marks
 from hero.errors import VerdictError
 from hero.reason.verdict import Verdict
 from hero.types import Modality
 
 # Control characters, lone surrogates (from file names) and non-characters: HTML and XML can hold none of them.
 _UNPRINTABLE = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\\ud800-\\udfff\\ufffe\\uffff]")
-
 
 Share = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -129,9 +129,9 @@ def checked(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def printable(value: Any) -> Any:
-    """A text (or the texts inside lists and dicts) with U+FFFD for what no document can hold."""
+    """A text (or the texts inside lists and dicts) with U+FFFD for what no document can hold, without direction marks."""
     if isinstance(value, str):
-        return _UNPRINTABLE.sub("\ufffd", value)
+        return without_marks(_UNPRINTABLE.sub("\ufffd", value))
     if isinstance(value, dict):
         return {printable(key): printable(item) for key, item in value.items()}
     return [printable(item) for item in value] if isinstance(value, (list, tuple)) else value

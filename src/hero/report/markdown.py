@@ -8,6 +8,7 @@ from typing import Any
 
 from hero.phrases import Phrases, phrases
 from hero.reason.verdict import label_name
+from hero.report import told
 from hero.report.answer import checked
 
 _SPECIAL = re.compile(r"([\\`*_|~#])|(?<=\])(\()")
@@ -20,7 +21,7 @@ def plain(text: str) -> str:
 
 
 def markdown(result: Mapping[str, Any], *, lang: str = "en") -> str:
-    """Verdict, reasoning, weights, evidence table, conflicts, what is missing and the models, in Markdown.
+    """Verdict, reasoning, what of it is supported, weights, evidence, conflicts, what is missing and the models.
 
     Raises:
         VerdictError: the result does not have the public shape.
@@ -32,7 +33,7 @@ def markdown(result: Mapping[str, Any], *, lang: str = "en") -> str:
     parts += [f"## {words.say('evidence')}", _evidence(rows, words)]
     parts += [f"## {words.say('conflicts')}", _list(_conflicts(rows)) or words.say("no_conflicts")]
     parts += [f"## {words.say('missing')}", _list(_missing(rows, words)) or words.say("missing_none")]
-    parts += [f"## {words.say('provenance')}", _list(_provenance(rows, words))]
+    parts += [f"## {words.say('provenance')}", _list(_provenance(rows, words, lang))]
     parts += ["---", words.say("footer")]
     return "\n\n".join(parts) + "\n"
 
@@ -53,8 +54,21 @@ def _verdict(rows: Mapping[str, Any], words: Phrases, lang: str) -> list[str]:
     head += (
         [f"{words.say('leanings' if verdict['abstained'] else 'alternatives')}: {', '.join(others)}"] if others else []
     )
-    reasoning = [plain(line) for line in verdict["reasoning_process"].splitlines() if line.strip()]
-    return [*head, f"> {plain(verdict['emotion_caption'])}", f"### {words.say('reasoning')}", *reasoning]
+    caption, reasoning = told.spoken(rows)
+    head += [f"> {plain(caption)}"] if caption else []
+    lines = [plain(line) for line in reasoning.splitlines() if line.strip()]
+    head += [f"### {words.say('reasoning')}", *lines] if lines else []
+    return [*head, *_support(rows, words)]
+
+
+def _support(rows: Mapping[str, Any], words: Phrases) -> list[str]:
+    """How many statements are supported, and those that are not, worded as on the page."""
+    support = rows["support"] or {}
+    given = {"supported": support.get("supported", 0), "claims": support.get("claims", 0)}
+    parts = [words.say("support_line", **given)] if given["claims"] else []
+    found = told.problems(rows, words)
+    lines = [": ".join(plain(part) for part in (one.field, one.sentence, one.why) if part) for one in found]
+    return [*parts, *([f"### {words.say('support_problems')}", _list(lines)] if lines else [])]
 
 
 def _weights(rows: Mapping[str, Any], words: Phrases) -> str:
@@ -79,23 +93,28 @@ def _conflicts(rows: Mapping[str, Any]) -> list[str]:
 
 def _missing(rows: Mapping[str, Any], words: Phrases) -> list[str]:
     cure = words.say("cure")
-    told = [absent["reason"] for absent in rows["absent"]]
-    sources = [(words.table.get(name, name), why) for name, why in rows["missing"].items() if why not in told]
+    given = [absent["reason"] for absent in rows["absent"]]
+    sources = [(words.table.get(name, name), why) for name, why in rows["missing"].items() if why not in given]
     return [f"**{plain(name)}**: {plain(why)}" for name, why in sources] + [
         f"**{plain(a['expert'])}**: {plain(a['reason'])}" + (f" ({cure}: {plain(a['cure'])})" if a["cure"] else "")
         for a in rows["absent"]
     ]
 
 
-def _provenance(rows: Mapping[str, Any], words: Phrases) -> list[str]:
+def _provenance(rows: Mapping[str, Any], words: Phrases, lang: str) -> list[str]:
     given = rows["provenance"]
     lines = [
         f"{plain(words.table.get(f'prov_{key}', key))}: {plain(value)}"
         for key, value in given.items()
         if not isinstance(value, (dict, list)) and value is not None
     ]
+    lines += [f"{name}: {plain(value)}" for name, value in told.course(rows, words)]
+    if shares := told.label_shares(rows, lang):
+        lines.append(
+            f"{words.say('label_shares')}: {', '.join(f'{plain(name)} {share:.3f}' for name, share in shares)}"
+        )
     for model in given.get("models") or []:
         mark = "" if model.get("commercial", True) else f", **{words.say('non_commercial')}**"
         lines.append(f"{plain(model['name'])}: {plain(model['licence'])}{mark}, SHA-256 {plain(model['sha256'])}")
-    lines += [plain(note) for note in given.get("notes") or []]
+    lines += [plain(note) for note in told.notes(rows)]
     return [*lines, f"{words.say('clip_hash')}: {plain(rows['clip']['sha256'])}"]

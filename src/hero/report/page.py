@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from hero.phrases import Phrases, phrases
 from hero.reason.verdict import label_name
+from hero.report import told
 from hero.report.answer import checked, printable
 from hero.report.citations import cited_ids, paragraphs
 from hero.report.lanes import build_lanes, clock, heat_lanes
@@ -60,7 +61,8 @@ def render_page(
         evidence={ev["id"]: ev for ev in result["evidence"]},
         outcomes=_outcomes(result, lang), weights=_weights(result), paragraphs=paragraphs, number=_number,
         cited=set(cited_ids(result["verdict"]["emotion_caption"] + result["verdict"]["reasoning_process"])),
-        facts=_facts(result, words), provenance=_provenance(result, words), problems=_problems(result),
+        facts=_facts(result, words), provenance=_provenance(result, words), problems=told.problems(result, words),
+        spoken=told.spoken(result), shares=told.label_shares(result, lang), notes=told.notes(result),
     )  # fmt: skip
 
 
@@ -164,14 +166,7 @@ def _provenance(result: Mapping[str, Any], words: Phrases) -> list[tuple[str, st
         if key not in ("models", "notes") and not isinstance(value, (dict, list)) and value is not None:
             label = words.table.get(f"prov_{key}", key.replace("_", " "))
             rows.append((str(label), f"{value:.1f} s" if key == "seconds" else str(value)))
+    rows += told.course(result, words)
     if result["clip"].get("sha256"):
         rows.append((words.say("clip_hash"), result["clip"]["sha256"]))
     return rows
-
-
-def _problems(result: Mapping[str, Any]) -> list[str]:
-    problems = (result.get("support") or {}).get("problems") or []
-    return [
-        p if isinstance(p, str) else " · ".join(str(v) for v in (p.values() if isinstance(p, dict) else p) if v)
-        for p in problems
-    ]
