@@ -106,8 +106,11 @@ def test_an_honest_model_concludes_in_two_requests(served: Served, lang: str) ->
     told = [*sentences(verdict.emotion_caption), *sentences(verdict.reasoning_process)]
     assert len(told) == 4
     assert all(cited(sentence) and set(cited(sentence)) <= {ev.id for ev in made.evidence} for sentence in told)
-    assert dict(conclusion.details) == {
-        "requests": 2, "prompt_tokens": 200, "answer_tokens": 20, "decode": "constrained", "repaired": False,
+    details = dict(conclusion.details)
+    chances = details.pop("probabilities")
+    assert set(chances) == set(label_set("ekman7").labels) and sum(chances.values()) == pytest.approx(1, abs=1e-4)
+    assert details == {
+        "model": "honest", "requests": 2, "prompt_tokens": 200, "answer_tokens": 20, "decode": "constrained", "repaired": False,
         "scored_by": "logprobs", "dropped_evidence": [],
     }  # fmt: skip
     assert conclusion.notes == (f"text evidence was sent to 127.0.0.1:{served.port}",)
