@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from importlib import util
@@ -20,7 +23,7 @@ from tiny_hero import FAMILIES, SIZES, TEXTS, batch
 
 from hero import checkpoints
 from hero.errors import ConfigError, WeightsError
-from hero.hero_model import HeroModel, Lora, base, open_base
+from hero.hero_model import HeroModel, Lora, few_bits, open_base
 from hero.pretrained import loading, tiny_language
 
 TEXT = '你好，世界！ {"final_emotion": "sad"}\n\n  naïve 🙂 the evidence'
@@ -213,7 +216,7 @@ def test_folders_with_flaws(bases: Path, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(util.find_spec("bitsandbytes") is None, reason="the extra 'quantize' (bitsandbytes) is missing")
 @pytest.mark.parametrize("quantize", ["4bit", "8bit"])
-def test_few_bits_generate_and_train_adapters(bases: Path, quantize: base.Quantize) -> None:
+def test_few_bits_generate_and_train_adapters(bases: Path, quantize: few_bits.Quantize) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     model = HeroModel.from_base(
@@ -236,11 +239,52 @@ def test_few_bits_generate_and_train_adapters(bases: Path, quantize: base.Quanti
                if value.grad is not None)  # fmt: skip
 
 
+@pytest.mark.skipif(util.find_spec("bitsandbytes") is None, reason="the extra 'quantize' (bitsandbytes) is missing")
+@pytest.mark.parametrize("family", FAMILIES)
+def test_four_bits_answer_without_adapters(bases: Path, family: str) -> None:
+    torch.set_num_threads(1)
+    few, whole = (HeroModel.from_base(bases / family, device="cpu", quantize=quantize) for quantize in ("4bit", "none"))
+    ids = whole.tokenizer(TEXTS[1], return_tensors="pt")["input_ids"]
+    with torch.no_grad():
+        found, wanted = (model(ids).logits.flatten() for model in (few, whole))
+    assert torch.nn.functional.cosine_similarity(found, wanted, dim=0) > 0.9
+    assert few.generate(ids, max_new_tokens=3).shape[1] <= 3
+
+
+@pytest.mark.skipif(util.find_spec("bitsandbytes") is None, reason="the extra 'quantize' (bitsandbytes) is missing")
+def test_only_whole_blocks_are_packed(bases: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bitsandbytes.nn.modules.has_avx512bf16", lambda: True)  # whatever this CPU is
+    layer = open_base(bases / "tiny-qwen2", device="cpu", quantize="4bit").model.model.layers[0]
+    packed = {name: one.support_avx512bf16_for_cpu for name, one in layer.mlp.named_children() if name != "act_fn"}
+    assert packed == {"gate_proj": True, "up_proj": True, "down_proj": False}  # 64, 64 and 96 columns
+    trained = HeroModel.from_base(bases / "tiny-qwen2", lora=Lora(r=2), device="cpu", quantize="4bit").language
+    assert not any(getattr(one, "support_avx512bf16_for_cpu", False) for one in trained.modules())
+
+
+def test_advice_of_bitsandbytes_is_dropped_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    few_bits.without_advice()
+    logger = logging.getLogger("bitsandbytes.backends.cpu.ops")
+    logger.warning("Failed to load CPU gemm_4bit_forward from kernels-community: %s. Please make sure", "no kernels")
+    logger.warning("the native library is broken")
+    assert [record.getMessage() for record in caplog.records] == ["the native library is broken"]
+
+
+@pytest.mark.skipif(util.find_spec("bitsandbytes") is None, reason="the extra 'quantize' (bitsandbytes) is missing")
+def test_adapters_load_without_a_word_on_the_terminal(bases: Path) -> None:
+    code = (
+        "import sys; from hero.hero_model import HeroModel, Lora\n"
+        "HeroModel.from_base(sys.argv[1], lora=Lora(r=2), device='cpu'); assert 'bitsandbytes' in sys.modules"
+    )
+    command = [sys.executable, "-c", code, str(bases / "tiny-qwen2")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
 def test_without_bitsandbytes_the_message_says_what_to_install(bases: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> None:
         raise ModuleNotFoundError(f"No module named '{name}'")
 
-    monkeypatch.setattr(base, "import_module", missing)
+    monkeypatch.setattr(few_bits, "import_module", missing)
     with pytest.raises(
         WeightsError, match=r"quantize '4bit' needs bitsandbytes .*pip install 'hero-emotion\[quantize\]'"
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ pytest.importorskip("transformers")
 from tiny_hero import PARTS, SIZES, clips, tiny_hero, track
 
 from hero.errors import InputError
-from hero.hero_model import feeds_of
+from hero.hero_model import HeroModel, feeds_of
 from hero.nn.integration import IntegrationLayer
 from hero.types import Track
 
@@ -74,6 +75,27 @@ def test_a_track_that_does_not_fit_is_left_out_and_noted(layer: IntegrationLayer
     assert notes == (("the track of 'voice' has 7 columns, the model reads 6: it was left out",), ())
     assert feeds["voice"].mask.any(-1).sum(1).tolist() == [0, 3]
     assert feeds["motion"].mask.any(-1).sum(1).tolist() == [2, 0]
+
+
+def test_a_track_in_which_nothing_is_measured_is_noted(layer: IntegrationLayer) -> None:
+    values = np.full((4, 6), np.nan)
+    nothing = Track("features", values, np.arange(4.0), np.ones(4, bool), tuple("abcdef"))
+    feeds, notes = feeds_of([{"voice": nothing, "motion": track(2, 5)}, {"voice": track(3, 6)}], layer)
+    assert notes == (
+        ("the track of 'voice' counts as missing: all of its 4 steps are masked, or NaN or infinite",),
+        (),
+    )
+    assert feeds["voice"].mask.any(-1).sum(1).tolist() == [0, 3]
+
+
+def test_a_track_that_the_model_does_not_read_is_noted(layer: IntegrationLayer, bases: Path) -> None:
+    clip: dict[Any, Track] = {"voise": track(4, 6), "scene": track(2, 9), "motion": track(2, 5)}
+    told = "was left out: the model reads voice, face, synergy, motion"
+    assert feeds_of([{}, clip], layer).notes == ((), (f"the track of 'voise' {told}", f"the track of 'scene' {told}"))
+    text = HeroModel.from_base(bases / "tiny-qwen2", device="cpu").config
+    assert feeds_of([{"motion": track(2, 5)}], text).notes == (
+        ("the track of 'motion' was left out: the model reads text only",),
+    )
 
 
 def test_nothing_at_all_is_masked(layer: IntegrationLayer) -> None:

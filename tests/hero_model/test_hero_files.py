@@ -176,6 +176,40 @@ def test_saving_again_replaces_all_of_it(bases: Path, saved: Path) -> None:
     assert not list(saved.rglob(".*"))
 
 
+@pytest.mark.parametrize("name", [CONFIG, "notes.txt", ADAPTER, "model.safetensors"])
+def test_a_folder_of_other_files_is_left_alone(bases: Path, tmp_path: Path, name: str) -> None:
+    place = tmp_path / "other" / name
+    place.parent.mkdir(parents=True)
+    place.write_text('{"model_type": "qwen2"}')
+    with pytest.raises(
+        OutputError, match=r"other holds other files \((config|notes|adapter|model).*name a new or empty"
+    ):
+        tiny_hero(bases, lora=Lora(r=4)).save_pretrained(tmp_path / "other")
+    assert [path for path in (tmp_path / "other").rglob("*") if path.is_file()] == [place]
+    assert place.read_text() == '{"model_type": "qwen2"}'
+
+
+def test_places_that_a_model_may_be_saved_to(bases: Path, saved: Path, tmp_path: Path) -> None:
+    model = tiny_hero(bases)
+    (tmp_path / "empty" / "adapter").mkdir(parents=True)  # as a failed save leaves it
+    (tmp_path / "empty" / ".gitattributes").touch()
+    run = tmp_path / "run"
+    (run / "checkpoint-3").mkdir(parents=True)
+    (run / "checkpoint-3" / "model.safetensors").touch()
+    (saved / "README.md").write_text("what it is")
+    (saved / CONFIG).write_text("{")  # damaged, but its table is there
+    for folder in (tmp_path / "empty", run, saved, run):
+        model.save_pretrained(folder)
+        assert not open_integration(folder, device="cpu").training.trained
+    assert (run / "checkpoint-3" / "model.safetensors").is_file() and (saved / "README.md").read_text() == "what it is"
+    (saved / TABLE).unlink()
+    model.save_pretrained(saved)  # its configuration is that of a HERO model
+    (run / CONFIG).write_text("{}")
+    (run / TABLE).unlink()
+    with pytest.raises(OutputError, match=r"run holds other files \(checkpoint-3, config\.json, integration.*"):
+        model.save_pretrained(run)
+
+
 def test_a_failed_save_leaves_the_former_model(bases: Path, saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = {path: path.read_bytes() for path in saved.rglob("*") if path.is_file()}
     other = tiny_hero(bases, seed=5, lora=Lora(r=4))

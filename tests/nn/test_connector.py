@@ -157,7 +157,7 @@ def test_damage_is_found(folder: Path) -> None:
         ({"parts": {"smell": {"dim_in": 6}}}, "connectors for smell"),
         ({"parts": {"voice": {"dim_in": 6, "depth": 1}}}, "depth"),
         ({"parts": {"voice": {"dim_in": "six"}}}, "describes no connectors"),
-        ({"parts": {"voice": {"dim_in": 6, "queries": 0}}}, "0 queries"),
+        ({"parts": {"voice": {"dim_in": 6, "queries": 0}}}, "queries of a connector is 0"),
         ({"parts": {"voice": {"dim_in": 6, "projection": "magic"}}}, "no input projection is called 'magic'"),
         ({"parts": {"voice": {"dim_in": 6, "queries": 4, **TINY}}}, "has the unknown tensor 'parts.face"),
         ({"decoder": {"kind": "parrot"}}, "'parrot'; known: bytes, t5, none"),

@@ -340,3 +340,10 @@ def test_bad_input_names_the_cure() -> None:
         _layer(parts={"synergy": PARTS["synergy"]})
     with pytest.raises(ConfigError, match="feature columns"):
         _layer(parts={"voice": {"dim_in": 7, "dim": 8}, "words": {"dim_in": 6}})
+    with pytest.raises(ConfigError, match=r"parts has 'smell', which is no modality; modalities: face, motion, scene"):
+        _layer(parts={"smell": {"dim_in": 7}})
+    with pytest.raises(ConfigError, match=r"dim of parts\.voice is 8\.0; give a whole number of 1 or more"):
+        _layer(parts={"voice": {"dim_in": 7, "dim": 8.0}})
+    for scale in (0, -1.0, float("nan"), float("inf"), "0.02", True):
+        with pytest.raises(ConfigError, match=r"scale of the integration layer is .*; give a number above 0"):
+            IntegrationLayer(parts=PARTS, dim_lm=10, dim=16, heads=2, scale=scale)  # type: ignore[arg-type]

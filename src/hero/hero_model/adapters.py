@@ -13,6 +13,7 @@ from safetensors.torch import save
 
 from hero import checkpoints
 from hero.errors import ConfigError, WeightsError
+from hero.hero_model.few_bits import without_advice
 from hero.nn.tensor_folder import read_tensors
 from hero.pretrained.loading import INSTALL
 
@@ -93,6 +94,7 @@ def _peft() -> Any:
     Raises:
         WeightsError: it is missing.
     """
+    without_advice()  # it imports bitsandbytes where that is installed
     try:
         return import_module("peft")
     except (ImportError, RuntimeError) as error:

@@ -1,21 +1,17 @@
-"""The language model behind a HERO model: Qwen2 or 2.5, Qwen3 or Llama 3, whole, frozen, with its tokenizer and chat template.
-
-4-bit weights are NF4 with double quantization (Dettmers et al. 2023), 8-bit ones LLM.int8() (Dettmers et al. 2022), both
-through bitsandbytes.
-"""
+"""The language model behind a HERO model: Qwen2 or 2.5, Qwen3 or Llama 3, whole, frozen, with its tokenizer and chat template."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from hero import checkpoints
 from hero.checkpoint_folder import gigabytes
 from hero.errors import ConfigError, WeightsError
 from hero.hero_model.chat import expect_template
 from hero.hero_model.config import Fingerprint
+from hero.hero_model.few_bits import Quantize, keep_answers, options_of
 from hero.models import cache_folder
 from hero.pretrained.device import resolve
 from hero.pretrained.loading import fetch_again, libraries, load_pretrained
@@ -23,15 +19,11 @@ from hero.pretrained.tiny_language import LANGUAGE_MODELS, build
 from hero.pretrained.tokenizer import load_tokenizer
 
 if TYPE_CHECKING:
-    import torch
-
     from hero.checkpoints import Checkpoint
     from hero.pretrained.device import Device, Precision
     from hero.types import ModelUsed
 
 KIND = "causal_lm"
-Quantize = Literal["none", "8bit", "4bit"]
-INSTALL = "pip install 'hero-emotion[quantize]'"
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,10 +57,11 @@ def open_base(
         raise ConfigError(f"quantize is '{quantize}'; allowed: {', '.join(get_args(Quantize))}; correct the setting")
     where, dtype = resolve(device, precision)
     found = find_base(name_or_path)
-    options = _quantized(quantize, where, dtype) if quantize != "none" else {}
+    options = options_of(quantize, where, dtype) if quantize != "none" else {}
     model = load_pretrained(
         "AutoModelForCausalLM", found, dtype=dtype, device=where, attn_implementation="sdpa", **options
     )
+    keep_answers(model)
     tokenizer = load_tokenizer(found, model, ("vocab.json", "merges.txt"))
     expect_template(found.folder, tokenizer)
     _only_tokens(found, model, tokenizer)
@@ -98,39 +91,6 @@ def find_base(name_or_path: str | Path) -> Checkpoint:
             f"({gigabytes(row.size_bytes)}), or name a folder that holds it"
         )
     return found
-
-
-def keep_gradients(model: Any) -> None:
-    """Let a language model be trained through, whatever it answered before.
-
-    On CPUs with AVX512-BF16, bitsandbytes packs 4-bit weights anew in place at the first answer, for a product that has no
-    gradients; later training would go on with wrong ones.
-    """
-    for module in model.modules():
-        if getattr(module, "support_avx512bf16_for_cpu", False):
-            module.support_avx512bf16_for_cpu = False
-
-
-def _quantized(quantize: Quantize, where: torch.device, dtype: torch.dtype) -> dict[str, Any]:
-    """The options of `from_pretrained` for weights of few bits.
-
-    Raises:
-        WeightsError: bitsandbytes is missing.
-    """
-    try:
-        import_module("bitsandbytes")
-        import_module("accelerate")
-    except (ImportError, RuntimeError) as error:
-        raise WeightsError(f"quantize '{quantize}' needs bitsandbytes and accelerate ({error}); {INSTALL}") from error
-    _, hub = libraries()
-    config = (
-        hub.BitsAndBytesConfig(load_in_8bit=True)
-        if quantize == "8bit"
-        else hub.BitsAndBytesConfig(
-            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
-        )
-    )
-    return {"quantization_config": config, "device_map": {"": where}}
 
 
 def _only_tokens(found: Checkpoint, model: Any, tokenizer: Any) -> None:

@@ -43,7 +43,7 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class Lora:
-    """Sizes of the low-rank adapters (Hu et al. 2022): rank `r`, scale alpha / r, dropout, and the layers they adapt.
+    """Sizes of the low-rank adapters (Hu et al. 2022): rank `r`, scale alpha / r, dropout, and names of layers to adapt.
 
     Raises:
         ConfigError: a size that makes no adapter.
@@ -55,12 +55,16 @@ class Lora:
     targets: tuple[str, ...] = TARGETS
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "targets", tuple(self.targets))
-        if self.r < 1 or self.alpha < 1 or not 0 <= self.dropout < 1 or not self.targets:
+        whole = all(type(size) is int and size >= 1 for size in (self.r, self.alpha))
+        share = isinstance(self.dropout, int | float) and 0 <= self.dropout < 1
+        named = isinstance(self.targets, list | tuple) and all(isinstance(name, str) for name in self.targets)
+        if not (whole and share and named and self.targets):
             raise ConfigError(
-                f"LoRA with r={self.r}, alpha={self.alpha}, dropout={self.dropout}, {len(self.targets)} targets makes no "
-                "adapter; give r and alpha of 1 or more, a dropout of at least 0 and below 1, and at least one target"
+                f"LoRA with r={self.r!r}, alpha={self.alpha!r}, dropout={self.dropout!r}, targets={self.targets!r} makes no "
+                "adapter; give r and alpha as whole numbers of 1 or more, a dropout of at least 0 and below 1, and a list of "
+                "one target or more"
             )
+        object.__setattr__(self, "targets", tuple(self.targets))
 
 
 class HeroConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]

@@ -39,7 +39,8 @@ def feeds_of(
     """The tracks of B clips, padded and masked, for every modality that `reader` reads.
 
     A track of more than `max_steps` steps is averaged over equal groups of steps, what is masked left out, and so are its
-    times. A track whose width does not fit counts as missing, and a note says so.
+    times. A track whose width does not fit, or in which nothing is measured, counts as missing, and a note says so; so
+    does one for a track that `reader` does not read.
 
     Raises:
         InputError: no clip, or `max_steps` below 1.
@@ -48,9 +49,11 @@ def feeds_of(
         raise InputError(
             f"{len(clips)} clips of at most {max_steps} steps make no batch; give one clip and one step at least"
         )
-    notes: list[list[str]] = [[] for _ in clips]
+    read = _columns(reader)
+    told = f"was left out: the model reads {', '.join(read) or 'text only'}"
+    notes = [[f"the track of '{name}' {told}" for name in clip if name not in read] for clip in clips]
     feeds = {}
-    for modality, columns in _columns(reader).items():
+    for modality, columns in read.items():
         chosen = [_fitting(clip.get(modality), modality, columns, notes[row]) for row, clip in enumerate(clips)]
         shorter = [None if track is None else _averaged(track, max_steps) for track in chosen]
         feeds[modality] = _padded(shorter, columns, device)
@@ -65,12 +68,18 @@ def _columns(reader: IntegrationLayer | HeroConfig) -> dict[Modality, int]:
 
 
 def _fitting(track: Track | None, modality: Modality, columns: int, notes: list[str]) -> Track | None:
-    """The track, or None where it is missing, empty or of another width."""
+    """The track, or None where it is missing, empty, of another width or nowhere measured."""
     if track is None or not len(track.values):
         return None
     if track.values.shape[1] != columns:
         notes.append(
             f"the track of '{modality}' has {track.values.shape[1]} columns, the model reads {columns}: it was left out"
+        )
+        return None
+    if not track.mask.any():
+        steps = len(track.values)
+        notes.append(
+            f"the track of '{modality}' counts as missing: all of its {steps} steps are masked, or NaN or infinite"
         )
         return None
     return track

@@ -11,6 +11,7 @@ It loads as a whole or not at all: hashes, names, shapes and finiteness are chec
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,7 @@ TABLE, CONFIG, INTEGRATION = "hero-model.json", "config.json", "integration.safe
 ADAPTER_CONFIG, ADAPTER = "adapter/adapter_config.json", "adapter/adapter_model.safetensors"
 FORMAT = 1
 NAME = "hero-model"
+LISTED = 3
 CURE = "copy the folder again, or train and save the model again"
 
 
@@ -96,10 +98,10 @@ def write_folder(
 ) -> None:
     """Put a checkpoint into `folder`: all files are written before the first one takes its place, the table last.
 
-    `adapter` are the contents of `adapter/`, empty without LoRA.
+    `adapter` are the contents of `adapter/`, empty without LoRA. A HERO model that lies there is replaced.
 
     Raises:
-        OutputError: the folder cannot be written.
+        OutputError: the folder holds something else, or cannot be written.
     """
     files = dict(adapter)
     if integration is not None:
@@ -109,6 +111,7 @@ def write_folder(
     table = {"format": FORMAT, "files": {name: sha256_of_bytes(data) for name, data in files.items()}}
     files[TABLE] = json.dumps(table, indent=1).encode()
     try:
+        _expect_place(folder)
         folder.mkdir(parents=True, exist_ok=True)
         put_together(folder, files)
         for name in {INTEGRATION, ADAPTER, ADAPTER_CONFIG} - set(files):  # left by another model that lay here
@@ -117,6 +120,39 @@ def write_folder(
         raise OutputError(
             f"cannot write the HERO model to {folder} ({error}); name a folder that can be written"
         ) from error
+
+
+def _expect_place(folder: Path) -> None:
+    """Raise where a folder holds other things than a HERO model: its `config.json` would be lost, the rest mixed up.
+
+    The folder of a run of transformers' `Trainer` is a place too, as long as nothing in it has a name of ours. An empty
+    `adapter/` is what a save leaves that failed.
+
+    Raises:
+        OutputError: it does.
+        OSError: it cannot be read.
+    """
+    there = [path.name for path in folder.iterdir() if not path.name.startswith(".")] if folder.is_dir() else []
+    adapter = folder / Path(ADAPTER).parent
+    if "adapter" in there and adapter.is_dir() and not any(adapter.iterdir()):
+        there.remove("adapter")
+    own = {CONFIG, INTEGRATION, "adapter"} & set(there)
+    of_a_run = any(name == "training_args.bin" or re.fullmatch(r"checkpoint-\d+", name) for name in there)
+    if there and TABLE not in there and not _says_hero(folder / CONFIG) and (own or not of_a_run):
+        more = f" and {len(there) - LISTED} more" if len(there) > LISTED else ""
+        raise OutputError(
+            f"{folder} holds other files ({', '.join(sorted(there)[:LISTED])}{more}) and no HERO model; name a new or empty "
+            "folder, or one that holds a HERO model, which is replaced"
+        )
+
+
+def _says_hero(path: Path) -> bool:
+    """Whether a file is the configuration of a HERO model."""
+    try:
+        told = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(told, dict) and told.get("model_type") == HeroConfig.model_type
 
 
 def read_folder(folder: Path, *, only: tuple[str, ...] = ()) -> Folder:

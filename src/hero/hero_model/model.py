@@ -26,9 +26,11 @@ from transformers.utils.generic import ModelOutput
 
 from hero.errors import ConfigError, InputError, WeightsError
 from hero.hero_model import adapters, files
-from hero.hero_model.base import Base, Quantize, keep_gradients, open_base
+from hero.hero_model.base import Base, open_base
 from hero.hero_model.config import HeroConfig, Lora, as_json
-from hero.hero_model.prompt import Packed, Prompt, Side, pack, positions
+from hero.hero_model.few_bits import Quantize, keep_gradients
+from hero.hero_model.prompt import IGNORED, Packed, Prompt, Side, expect_numbers, expect_tokens, pack, positions
+from hero.hero_model.sizes import integration_of, lora_of
 from hero.hero_model.streaming import stream_text
 from hero.nn.connector_files import Training
 from hero.nn.integration import Feed, Integrated, IntegrationLayer
@@ -73,7 +75,7 @@ class HeroModel(nn.Module):
         base: Base | str | Path,
         *,
         integration: IntegrationLayer | Mapping[str, Any] | None = None,
-        lora: Lora | None = None,
+        lora: Lora | Mapping[str, Any] | None = None,
         training: Training | None = None,
         device: Device = "auto",
         precision: Precision = "auto",
@@ -84,7 +86,7 @@ class HeroModel(nn.Module):
         Args:
             base: an opened one (it is taken over, LoRA is built into it), a name or a folder.
             integration: the layer, or its arguments without `dim_lm`; None for text only.
-            lora: sizes of the adapters; None for none.
+            lora: sizes of the adapters, or a mapping of them; None for none.
             training: the record to save with it, if it is known already; without it untrained until `save_pretrained` is told.
             device: where to compute, as `precision` and `quantize` for a base that is opened here.
 
@@ -92,27 +94,21 @@ class HeroModel(nn.Module):
             ConfigError: sizes that do not fit each other, or the base already has adapters.
             WeightsError: the base is not at hand or damaged.
         """
+        adapted = lora_of(lora)
         opened = base if isinstance(base, Base) else _open(base, device, precision, quantize)
         adapters.expect_none(opened)
-        width = opened.fingerprint.hidden_size
-        if isinstance(integration, Mapping):
-            rows = opened.model.get_input_embeddings().weight
-            integration = IntegrationLayer(**{"scale": _spread(rows), **integration, "dim_lm": width})
-        if integration is not None and integration.sizes["dim_lm"] != width:
-            raise ConfigError(
-                f"the integration layer writes {integration.sizes['dim_lm']} columns, '{opened.name}' reads {width}; "
-                f"give dim_lm={width}"
-            )
+        scale = _spread(opened.model.get_input_embeddings().weight)
+        layer = integration_of(integration, width=opened.fingerprint.hidden_size, scale=scale, base=opened.name)
         config = HeroConfig(
             base=opened.name,
             fingerprint=as_json(opened.fingerprint),
-            integration=None if integration is None else files.integration_sizes(integration),
-            lora=None if lora is None else as_json(lora),
+            integration=None if layer is None else files.integration_sizes(layer),
+            lora=None if adapted is None else as_json(adapted),
             training=as_json(training or Training()),
         )
-        if lora is not None:
-            opened = adapters.add(opened, lora)
-        return cls(opened, config, integration, (opened.used,))._placed()
+        if adapted is not None:
+            opened = adapters.add(opened, adapted)
+        return cls(opened, config, layer, (opened.used,))._placed()
 
     @classmethod
     def from_pretrained(
@@ -155,7 +151,7 @@ class HeroModel(nn.Module):
         is: untrained after `from_base`, the checkpoint's own after `from_pretrained`.
 
         Raises:
-            OutputError: the folder cannot be written.
+            OutputError: the folder holds something else than a HERO model, or cannot be written.
             WeightsError: a weight is NaN or infinite.
         """
         for name, value in self.state_dict().items():
@@ -247,7 +243,8 @@ class HeroModel(nn.Module):
             keep: (B, M) bool, for feeds: False = treat the modality as missing.
 
         Raises:
-            InputError: shapes that do not fit, feeds and context together, or a sample without a token.
+            InputError: shapes that do not fit, ids or labels that are no tokens, feeds and context together, or a sample
+                without a token.
             ConfigError: feeds for a model without an integration layer.
         """
         integrated = None
@@ -355,13 +352,17 @@ class HeroModel(nn.Module):
         *,
         side: Side,
     ) -> Packed:
-        ids = input_ids.to(self.device)
+        ids = expect_numbers("input_ids", input_ids).to(self.device)
         mask = torch.ones_like(ids, dtype=torch.bool) if attention_mask is None else attention_mask.to(self.device) != 0
         table = self._embedding()
         for name, value in (("attention_mask", mask), ("labels", labels)):
             if ids.ndim != 2 or (value is not None and value.shape != ids.shape):
                 came = None if value is None else tuple(value.shape)
                 raise InputError(f"input_ids are {tuple(ids.shape)}, {name} {came}; give (B, L) for both")
+        if labels is not None:
+            labels = expect_numbers("labels", labels).to(self.device)
+            expect_tokens("labels", labels, labels != IGNORED, len(table.weight))
+        expect_tokens("input_ids", ids, mask, len(table.weight))
         if context is not None:
             wanted = (len(ids), table.weight.shape[1])
             if context.ndim != 3 or (len(context), context.shape[2]) != wanted:
@@ -374,7 +375,6 @@ class HeroModel(nn.Module):
         first = self.tokenizer.bos_token_id
         begins = torch.zeros_like(mask) if first is None else ids == first
         embeds = table(ids.masked_fill(~mask, 0))  # whatever number stands in the padding
-        labels = None if labels is None else labels.to(self.device)
         packed = pack(embeds, mask, begins, context, present, labels, side=side)
         longest, room = packed.prompt.mask.shape[1], int(self.language.config.max_position_embeddings)
         if longest > room:

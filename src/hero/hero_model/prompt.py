@@ -60,7 +60,7 @@ def pack(
     Raises:
         InputError: a row has no token.
     """
-    if not bool(mask.any(dim=1).all()):
+    if not len(mask) or not bool(mask.any(dim=1).all()):
         raise InputError("a row of the batch has no token; give each sample some text")
     order = (~mask).int().argsort(dim=1, stable=True)  # tokens first, in their order
     embeds, mask, begins = _along(embeds, order), mask.gather(1, order), begins.gather(1, order)
@@ -91,6 +91,39 @@ def _with_soft(
         unlearned = labels.new_full((len(labels), 1 + soft.shape[1]), IGNORED)
         labels = torch.cat([unlearned, labels], dim=1)
     return embeds, mask, labels
+
+
+def expect_numbers(name: str, values: Tensor) -> Tensor:
+    """Token ids or labels as int64.
+
+    Raises:
+        InputError: they are no tensor of whole numbers.
+    """
+    if (
+        not isinstance(values, Tensor)
+        or values.is_floating_point()
+        or values.is_complex()
+        or values.dtype == torch.bool
+    ):
+        came = values.dtype if isinstance(values, Tensor) else type(values).__name__
+        raise InputError(f"{name} are {came}; give a tensor of whole numbers (int64), as the tokenizer makes them")
+    return values.long()
+
+
+def expect_tokens(name: str, ids: Tensor, mask: Tensor, words: int) -> None:
+    """Raise unless each of the ids (B, L) that the mask (B, L) leaves is one of so many words.
+
+    Raises:
+        InputError: one is not.
+    """
+    wrong = mask & ((ids < 0) | (ids >= words))
+    if bool(wrong.any()):
+        row, place = wrong.nonzero()[0].tolist()
+        more = f", or {IGNORED} where nothing is learned" if name == "labels" else ""
+        raise InputError(
+            f"{name} hold {int(ids[row, place])} in row {row}, position {place}; allowed: 0 to {words - 1}{more}: use the "
+            "tokenizer of this model"
+        )
 
 
 def positions(mask: Tensor) -> Tensor:

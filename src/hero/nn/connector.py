@@ -42,6 +42,17 @@ PROJECTIONS: dict[str, tuple[str, int]] = {"action_units": ("hero.nn.action_unit
 """Input projections by name, with the columns I they read: modules from values and mask (B, L, I) to (B, L, D)."""
 
 
+def expect_whole(where: str, sizes: Mapping[str, Any]) -> None:
+    """Raise unless all sizes are whole numbers of 1 or more; `where` names what they are sizes of.
+
+    Raises:
+        ConfigError: naming the one that is not.
+    """
+    for name, value in sizes.items():
+        if type(value) is not int or value < 1:
+            raise ConfigError(f"{name} of {where} is {value!r}; give a whole number of 1 or more")
+
+
 class Connected(NamedTuple):
     """`tokens` (B, Q, D), `projected` (B, Q, W), `present` (B,) False where a sample had no valid step.
 
@@ -62,8 +73,8 @@ class Connector(nn.Module):
     arguments as given, so that a saved connector can be made again.
 
     Raises:
-        ConfigError: a size is below 1, the heads do not divide the columns, no projection has that name, or `hidden` is
-            given without `dim_lm`.
+        ConfigError: a size is no whole number of 1 or more, the heads do not divide the columns, no projection has that
+            name, or `hidden` is given without `dim_lm`.
     """
 
     def __init__(
@@ -83,6 +94,8 @@ class Connector(nn.Module):
             "dim_in": dim_in, "queries": queries, "dim": dim, "dim_lm": dim_lm, "layers": layers, "heads": heads,
             "projection": projection, "hidden": hidden,
         }  # fmt: skip
+        left_out = [name for name in ("dim_lm", "hidden") if self.sizes[name] is None]
+        expect_whole("a connector", {k: v for k, v in self.sizes.items() if k not in ("projection", *left_out)})
         self.dim_in, self.queries, self.dim = dim_in, queries, dim
         self.projection = _projection(projection, dim_in=dim_in, dim=dim) if projection else None
         self.resampler = Resampler(
@@ -215,7 +228,7 @@ def spec_connectors(*, dim_lm: int = 4096) -> Connectors:
 
 
 def _projection(name: str, *, dim_in: int, dim: int) -> nn.Module:
-    if name not in PROJECTIONS:
+    if not isinstance(name, str) or name not in PROJECTIONS:
         raise ConfigError(f"no input projection is called '{name}'; known: {', '.join(PROJECTIONS)}")
     path, columns = PROJECTIONS[name]
     if dim_in != columns:

@@ -15,14 +15,15 @@ Source: spec 1 section 2.2 (Evidence Integration Layer), section 2.3 (linear pro
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from inspect import signature
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hero.errors import ConfigError, InputError
-from hero.nn.connector import Connector, Connectors
+from hero.nn.connector import Connector, Connectors, expect_whole
 from hero.nn.panorama import PanoramicAttention
 from hero.nn.positions import sine_cosine
 from hero.nn.projector import Projector
@@ -90,7 +91,7 @@ class IntegrationLayer(nn.Module):
         decoder: evidence decoder to travel with the connectors.
 
     Raises:
-        ConfigError: no modality with details, or sizes that do not fit.
+        ConfigError: no modality with details, or sizes that are unknown, missing or do not fit.
     """
 
     def __init__(
@@ -107,6 +108,9 @@ class IntegrationLayer(nn.Module):
         decoder: EvidenceDecoder | T5EvidenceDecoder | None = None,
     ) -> None:
         super().__init__()
+        _expect_sizes(
+            parts, {"dim_lm": dim_lm, "dim": dim, "heads": heads, "layers": layers, "queries": queries}, scale=scale
+        )
         self.sizes: dict[str, Any] = {
             "parts": {name: dict(sizes) for name, sizes in parts.items()}, "dim_lm": dim_lm, "dim": dim, "heads": heads,
             "layers": layers, "queries": queries, "strategy": strategy, "scale": scale,
@@ -205,3 +209,32 @@ class IntegrationLayer(nn.Module):
                 f"`keep` is {keep.dtype} {tuple(keep.shape)}; give bool ({samples}, {len(self.modalities)})"
             )
         return samples
+
+
+def _expect_sizes(parts: Mapping[Modality, Mapping[str, Any]], numbers: Mapping[str, int], *, scale: float) -> None:
+    """Raise unless an integration layer can be made of these.
+
+    Raises:
+        ConfigError: naming the size that is unknown, missing or no number that makes one.
+    """
+    expect_whole("the integration layer", numbers)
+    if not isinstance(scale, int | float) or isinstance(scale, bool) or not 0 < scale < float("inf"):
+        raise ConfigError(f"scale of the integration layer is {scale!r}; give a number above 0, such as 0.02")
+    allowed = list(signature(Connector).parameters)
+    if not isinstance(parts, Mapping):
+        raise ConfigError(f"parts is a {type(parts).__name__}; give a mapping from modalities to sizes of connectors")
+    for name, sizes in parts.items():
+        if name not in get_args(Modality):
+            raise ConfigError(f"parts has {name!r}, which is no modality; modalities: {', '.join(get_args(Modality))}")
+        if not isinstance(sizes, Mapping):
+            raise ConfigError(
+                f"parts.{name} is a {type(sizes).__name__}; give a mapping with some of {', '.join(allowed)}"
+            )
+        if unknown := [str(key) for key in sizes if key not in allowed]:
+            raise ConfigError(f"parts.{name} has no size '{unknown[0]}'; allowed: {', '.join(allowed)}")
+        if "dim_in" not in sizes:
+            raise ConfigError(
+                f"parts.{name} lacks dim_in; give the columns of the track that it reads, such as dim_in=1024"
+            )
+        optional = {key: sizes[key] for key in ("queries", "dim", "layers", "heads") if key in sizes}
+        expect_whole(f"parts.{name}", {"dim_in": sizes["dim_in"], **optional})
