@@ -2,13 +2,16 @@
 
     python benchmarks/decoding.py
 
-1. Answers of an untrained model, sampled, in batches of 20: two languages, three label sets, 2 to 60 pieces of
-   evidence, a schema per row. Each is read, its labels are scored, and it must become a verdict; an abstention is none.
+1. Answers of an untrained model, sampled: two languages, three label sets. 440 are generated in a bare loop, batches of
+   20, 2 to 60 pieces of evidence, a schema per row; each is read, its labels are scored, and it must become a verdict. 60
+   go through the product's `LanguageModelReasoner.conclude_many`, on briefs of 3 to 30 pieces of evidence in the experts'
+   own words. An abstention is no verdict.
 2. CPU time per token, constrained against free, on a randomly initialised Qwen2 of the 0.5B shape with a vocabulary of
-   151,936 (a byte-level BPE learned from Python's standard library, filled up with made words). Both sample from the
-   same kind of logits, in turns; each round gives one ratio.
-3. A batch of 16 answers against the same 16 one by one: the same shape with fewer layers, prompts of 300 tokens, the
-   same number of new tokens in both. The time holds the prompt, too.
+   151,936 (a byte-level BPE learned from the package's phrases, filled up with made words). Both sample from the same
+   kind of logits, in turns; each round gives one ratio.
+3. Verdicts a second of 16 cases by `conclude_many`, and of every second of them by `conclude`: the same model, saved to a
+   folder that the reasoner opens; briefs of 20 pieces of evidence, answers kept short, greedy, labels scored. In bfloat16:
+   in float32 a CPU spends even more of the time on the prompts, which no batch makes cheaper.
 Times are CPU seconds with one torch thread, llguidance's own threads included: on an idle machine what a clock would show,
 and hardly changed by other work on a busy one.
 Writes `results/decoding.json`.
@@ -19,36 +22,48 @@ from __future__ import annotations
 import json
 import random
 import sys
-import sysconfig
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from bars import Bar, publish
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessor, PreTrainedTokenizerFast, Qwen2Config
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessor, Qwen2Config, Qwen2Tokenizer
 
+import hero.phrases
+import hero.reason.answer_schema as bounds_of_answers
+from hero.config import ReasonerConfig
 from hero.errors import VerdictError
 from hero.hero_model.constrain import JsonConstraint, Vocabulary
 from hero.hero_model.score import label_probabilities
 from hero.label_sets import LabelSet, label_set
+from hero.phrases import phrases
 from hero.pretrained import tiny_language
 from hero.reason.answer import answer_prefix, answer_schema, candidates, most_bytes, read_answer, to_verdict
-from hero.types import Evidence, Span, number_evidence
+from hero.reason.brief import write_brief
+from hero.reason.language_model import LanguageModelReasoner
+from hero.types import CaseFile, Evidence, Observation, Span, Timeline, number_evidence
 
-BATCHES, ROWS = 25, 20
+KINDS = tuple((lang, name) for lang in ("en", "zh") for name in ("ekman7", "mer6", "open"))
+BATCHES, ROWS = 22, 20  # of the bare loop of part 1
+CASES = 10  # of each kind, through the reasoner
 ROUNDS, TOKENS = 4, 32  # of part 2; the first tokens are the fixed beginning, the rest free text
-COMPARED, ANSWER_TOKENS, PROMPT_TOKENS, LAYERS = 16, 60, 300, 4  # of part 3
+COMPARED, PIECES, PRECISION = 16, 20, "bf16"  # of part 3
+STRIDE = 7  # through what experts can say, so that a case has several modalities
 VOCABULARY = 151_936
 SHAPE = {
     "hidden_size": 896, "intermediate_size": 4864, "num_attention_heads": 14, "num_key_value_heads": 2,
+    "num_hidden_layers": 24,
     "vocab_size": VOCABULARY, "tie_word_embeddings": True,
 }  # fmt: skip
-END = "<|im_end|>"
 
 
 class Clock(LogitsProcessor):
@@ -78,12 +93,10 @@ def evidence(count: int) -> tuple[Evidence, ...]:
     return number_evidence([*made, inferred])
 
 
-def verdicts() -> tuple[Counter[str], dict[str, Any]]:
-    """What became of each answer of an untrained model: "verdict", "abstention", or the flaw."""
-    with tempfile.TemporaryDirectory() as folder:
-        made = str(tiny_language.build("tiny-qwen2", Path(folder) / "tiny-qwen2"))
-        model, tokenizer = AutoModelForCausalLM.from_pretrained(made).eval(), AutoTokenizer.from_pretrained(made)
-    kinds = [(lang, label_set(name)) for lang in ("en", "zh") for name in ("ekman7", "mer6", "open")]
+def verdicts(folder: Path) -> tuple[Counter[str], dict[str, Any]]:
+    """What became of each answer that the bare loop generated: "verdict", "abstention", or the flaw."""
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
+    kinds = [(lang, label_set(name)) for lang, name in KINDS]
     cases = [(*kinds[row % len(kinds)], evidence(2 + 3 * row)) for row in range(ROWS)]
     schemas = [answer_schema(found, labels, lang=lang, with_label=labels.open) for lang, labels, found in cases]
     longest = max(most_bytes(found, labels, lang=lang, with_label=labels.open) for lang, labels, found in cases)
@@ -105,6 +118,20 @@ def verdicts() -> tuple[Counter[str], dict[str, Any]]:
     return outcomes, {"longest_bound": longest, "tokens_median": median(lengths), "tokens_most": max(lengths)}
 
 
+def reasoned(folder: Path) -> tuple[Counter[str], dict[str, Any]]:
+    """What became of each case that the product's reasoner concluded: "verdict", or the reason of its abstention."""
+    outcomes: Counter[str] = Counter()
+    lengths: list[int] = []
+    for seed, (lang, labels) in enumerate(KINDS):
+        judge = reasoner(folder, labels, temperature=1.0, seed=seed, batch=5)
+        cases = [case_of(3 * (place + 1), lang, first=place) for place in range(CASES)]
+        for made in judge.conclude_many(cases, lang=lang):
+            outcomes[made.verdict.abstention_reason or "verdict"] += 1
+            lengths.append(made.details["answer_tokens"])
+        print(f"{outcomes.total()} through the reasoner: {dict(outcomes)}", flush=True)
+    return outcomes, {"tokens_median": median(lengths), "tokens_most": max(lengths)}
+
+
 def outcome(model: Any, tokenizer: Any, text: str, labels: LabelSet, lang: str) -> str:
     """What becomes of one answer."""
     try:
@@ -119,14 +146,17 @@ def outcome(model: Any, tokenizer: Any, text: str, labels: LabelSet, lang: str) 
     return "abstention" if verdict.abstained else "verdict"
 
 
-def wide_tokenizer() -> PreTrainedTokenizerFast:
-    """A byte-level BPE of the standard library's words, filled up with made words to a published model's size."""
-    source = Path(sysconfig.get_paths()["stdlib"])
+def wide_tokenizer() -> Any:
+    """A byte-level BPE of the package's own phrases, filled up with made words to a published size.
+
+    Saved beside a model it opens as a published one does: Qwen2's tokenizer class, its marks and ChatML.
+    """
+    texts = sorted(Path(hero.phrases.__file__).parent.glob("*/*.yaml"))
     tokens = Tokenizer(models.BPE())
     tokens.pre_tokenizer, tokens.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     trainer = trainers.BpeTrainer(vocab_size=8000, initial_alphabet=alphabet, show_progress=False)
-    tokens.train([str(file) for file in sorted(source.glob("*.py"))], trainer)
+    tokens.train([str(file) for file in texts], trainer)
     chance, known = random.Random(0), tokens.get_vocab()
     fill: dict[str, None] = {}
     while len(known) + len(fill) < VOCABULARY - 300:  # a published vocabulary is smaller than its model's logits
@@ -134,9 +164,13 @@ def wide_tokenizer() -> PreTrainedTokenizerFast:
         if word not in known:
             fill[word] = None
     table = known | {word: len(known) + place for place, word in enumerate(fill)}
-    tokens.model = models.BPE(vocab=table, merges=merges_of(tokens))
-    tokens.add_special_tokens([AddedToken(END, special=True)])
-    return PreTrainedTokenizerFast(tokenizer_object=tokens, eos_token=END, pad_token=END)
+    pad, _, end = marks = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+    made = Qwen2Tokenizer(
+        vocab=table, merges=merges_of(tokens), eos_token=end, pad_token=pad, unk_token=pad,
+        additional_special_tokens=list(marks), clean_up_tokenization_spaces=False,
+    )  # fmt: skip
+    made.chat_template = tiny_language.CHATML
+    return made
 
 
 def made_word(chance: random.Random) -> str:
@@ -157,10 +191,10 @@ def merges_of(tokens: Tokenizer) -> list[tuple[str, str]]:
     return [(first, second) for first, second in json.loads(tokens.to_str())["model"]["merges"]]
 
 
-def shaped(layers: int) -> Any:
+def shaped() -> Any:
     """A random Qwen2 of the 0.5B shape."""
     torch.manual_seed(0)
-    return AutoModelForCausalLM.from_config(Qwen2Config(**SHAPE, num_hidden_layers=layers)).eval()
+    return AutoModelForCausalLM.from_config(Qwen2Config(**SHAPE)).eval()
 
 
 def write(model: Any, tokenizer: Any, prompt: torch.Tensor, tokens: int, *, constrained: bool) -> Clock:
@@ -198,17 +232,83 @@ def cost(model: Any, tokenizer: Any, rows: int) -> dict[str, float]:
     }  # fmt: skip
 
 
-def throughput(model: Any, tokenizer: Any) -> dict[str, float]:
-    """Seconds for answers one by one and for all at once."""
-    prompt = torch.randint(0, 8000, (COMPARED, PROMPT_TOKENS))
-    write(model, tokenizer, prompt[:1], 8, constrained=True)
-    seconds = []
-    for batches in (list(prompt.split(1)), [prompt]):
+def throughput(folder: Path) -> dict[str, float]:
+    """CPU seconds for a verdict one by one and together, and the tokens of briefs and answers."""
+    cases = [case_of(PIECES, "en", first=place) for place in range(COMPARED)]
+    judge = reasoner(folder, "ekman7", precision=PRECISION)
+    with shorter_answers():
+        judge.conclude_many([case_of(2, "en"), case_of(3, "en")])  # opens the model and reads the vocabulary
         start = time.process_time()
-        for batch in batches:
-            write(model, tokenizer, batch, ANSWER_TOKENS, constrained=True)
-        seconds.append(time.process_time() - start)
-    return {"one_by_one_s": seconds[0], "together_s": seconds[1], "times": seconds[0] / seconds[1]}
+        alone = [judge.conclude(case) for case in cases[::2]]
+        between = time.process_time()
+        together = judge.conclude_many(cases)
+        end = time.process_time()
+    failed = [made.verdict.abstention_reason for made in (*alone, *together) if made.verdict.abstained]
+    assert not failed, f"an abstention is no verdict: {failed[0]}"
+    tokenizer = AutoTokenizer.from_pretrained(str(folder))
+    briefs = [write_brief(case, label_set("ekman7")).messages for case in cases]
+    single, batched = (between - start) / len(alone), (end - between) / len(together)
+    return {
+        "one_by_one_s": single, "together_s": batched, "times": single / batched,
+        "brief_tokens": median(len(tokenizer.apply_chat_template(list(b), return_dict=False)) for b in briefs),
+        "answer_tokens_one_by_one": fmean(made.details["answer_tokens"] for made in alone),
+        "answer_tokens_together": fmean(made.details["answer_tokens"] for made in together),
+    }  # fmt: skip
+
+
+@contextmanager
+def shorter_answers() -> Iterator[None]:
+    """Bounds of the answer so low that an untrained model, which writes as much as it may, is soon done."""
+    bounds: dict[str, Any] = dict.fromkeys(("MOST_CAPTION", "MOST_REASONING", "MOST_SUMMARY", "MOST_CITED"), 1)
+    with patch.multiple(bounds_of_answers, MOST_TEXT={"en": 20, "zh": 12}, MOST_ITEM={"en": 10, "zh": 6}, **bounds):
+        yield
+
+
+def reasoner(folder: Path, labels: str, **settings: Any) -> LanguageModelReasoner:
+    """The product's reasoner with the model in a folder; it never abstains for want of confidence."""
+    given = {"model": str(folder), "device": "cpu", "batch": COMPARED, **settings}
+    return LanguageModelReasoner(ReasonerConfig("language-model", 0.0, labels, given))
+
+
+@cache
+def told(lang: str) -> tuple[tuple[str, str, str, str], ...]:
+    """(modality, cue, text, brief) of each piece of evidence that experts can bring, with made numbers in it."""
+    number = defaultdict(lambda: Number(1.5))
+    return tuple(
+        (part, cue, entry["text"].format_map(number), entry["brief"].format_map(number))
+        for part in ("face", "voice", "words", "motion", "scene")
+        for cue, entry in phrases(part, lang).table.items()
+        if isinstance(entry, dict) and {"text", "brief"} <= set(entry)
+    )
+
+
+class Number(float):
+    """A number that any template takes."""
+
+    def __format__(self, spec: str) -> str:
+        return format(2 if spec.endswith("d") else float(self), spec) if spec else "2"
+
+
+def case_of(count: int, lang: str, *, first: int = 0) -> CaseFile:
+    """A case of so many observed pieces of evidence in the experts' own words, and one inferred piece."""
+    rows = [told(lang)[(first + STRIDE * place) % len(told(lang))] for place in range(count)]
+    found = number_evidence([
+        Evidence(part, part, cue, text, brief, Span(place, place + 1.0), 0.9, strength=1 - place / 100)
+        for place, (part, cue, text, brief) in enumerate(rows)
+    ])  # fmt: skip
+    observations: dict[str, Observation] = {}
+    for part in {ev.modality for ev in found}:
+        observations[part] = Observation(part, part, evidence=tuple(ev for ev in found if ev.modality == part))
+    clip = {
+        "name": "made.mp4",
+        "sha256": "0" * 64,
+        "duration_s": count + 1.0,
+        "video": None,
+        "audio": None,
+        "notes": [],
+    }
+    weights = {part: 1 / len(observations) for part in observations}
+    return CaseFile(Timeline(clip, observations, found), weights, None, {}, found, evidence(0), (), {})
 
 
 def rounded(table: dict[str, float]) -> dict[str, float]:
@@ -219,21 +319,25 @@ def rounded(table: dict[str, float]) -> dict[str, float]:
 def main() -> int:
     """Measure, print and keep."""
     torch.set_num_threads(1)
-    outcomes, lengths = verdicts()
-    tokenizer = wide_tokenizer()
-    model = shaped(24)
-    one, four = cost(model, tokenizer, 1), cost(model, tokenizer, 4)
-    del model
-    batch = throughput(shaped(LAYERS), tokenizer)
-    total = outcomes.total()
+    with tempfile.TemporaryDirectory() as spare:
+        tiny = tiny_language.build("tiny-qwen2", Path(spare) / "tiny-qwen2")
+        (bare, lengths), (through, more) = verdicts(tiny), reasoned(tiny)
+        tokenizer, model, folder = wide_tokenizer(), shaped(), Path(spare) / "shaped"
+        one, four = cost(model, tokenizer, 1), cost(model, tokenizer, 4)
+        model.to(torch.bfloat16).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        del model
+        batch = throughput(folder)
+    valid, total = bare["verdict"] + through["verdict"], bare.total() + through.total()
+    note = f"{total} answers, {through.total()} of them through the reasoner"
     bars = [
-        Bar("schema-valid verdicts of an untrained model, share", outcomes["verdict"] / total, 1.0, note=f"{total} answers"),
+        Bar("schema-valid verdicts of an untrained model, share", valid / total, 1.0, note=note),
         Bar("CPU time per token, constrained / free, batch 1", one["ratio"], 1.15, at_least=False),
         Bar("CPU time per token, constrained / free, batch 4", four["ratio"], 1.15, at_least=False),
-        Bar("answers in a batch of 16 / one by one, throughput", batch["times"], 2.0, note=f"{LAYERS} layers"),
+        Bar("verdicts of a batch of 16 / one by one, throughput", batch["times"], 2.0, note=f"24 layers, {PRECISION}"),
     ]  # fmt: skip
     details = {
-        "untrained": {**lengths, "outcomes": dict(outcomes)},
+        "untrained": {**lengths, "outcomes": dict(bare)}, "untrained_reasoner": {**more, "outcomes": dict(through)},
         "cost_batch_1": rounded(one), "cost_batch_4": rounded(four), "throughput": rounded(batch),
     }  # fmt: skip
     return publish("decoding", bars, details)

@@ -18,6 +18,7 @@ pytest.importorskip("peft")
 
 from builders import case, evidence, posterior
 from test_adjudicator import masked_smile
+from transformers import LogitsProcessor
 
 from hero.config import IntegrateConfig, ReasonerConfig
 from hero.errors import ConfigError, WeightsError
@@ -43,6 +44,18 @@ def short_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MOST_CAPTION", "MOST_REASONING", "MOST_SUMMARY", "MOST_CITED"):
         monkeypatch.setattr(f"hero.reason.answer_schema.{name}", 1)
     monkeypatch.setattr("hero.reason.answer_schema.MOST_TEXT", {"en": 20, "zh": 12})
+
+
+class Dictated(LogitsProcessor):
+    """Lets a model write these tokens and no others."""
+
+    def __init__(self, tokens: Sequence[int]) -> None:
+        self.tokens = list(tokens)
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        wanted = torch.full_like(scores, float("-inf"))
+        wanted[:, self.tokens[input_ids.shape[1]]] = 0
+        return wanted
 
 
 def reasoner(labels: str = "ekman7", *, abstain_below: float = 0.0, **settings: Any) -> LanguageModelReasoner:
@@ -111,10 +124,15 @@ def test_a_repaired_answer_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     said: list[list[int]] = []
 
-    def generate(self: HeroModel, ids: torch.Tensor, mask: torch.Tensor, **options: Any) -> torch.Tensor:
+    whole = HeroModel.generate
+
+    def generate(self: HeroModel, ids: torch.Tensor, mask: torch.Tensor, **options: Any) -> Any:
+        """What the model would have to read and write for the text to be its own."""
         said.append(ids[0].tolist())
         text = "I think so." if len(said) == 1 else json.dumps(good)
-        return torch.tensor([self.tokenizer.encode(text, add_special_tokens=False)])
+        tokens = self.tokenizer.encode(text, add_special_tokens=False)
+        options["logits_processor"] = [Dictated(tokens)]
+        return whole(self, ids, mask, **options | {"max_new_tokens": len(tokens)})
 
     monkeypatch.setattr(HeroModel, "generate", generate)
     judge = reasoner(decode="free")

@@ -286,6 +286,8 @@ class HeroModel(nn.Module):
     ) -> Tensor:
         """New tokens (B, T) after each prompt, padded at the end; greedy unless the options say otherwise.
 
+        With `return_dict_in_generate=True` transformers' record of the generation, its cache included.
+
         `options` go to transformers' `generate`: `max_new_tokens`, `logits_processor`, `streamer`, `do_sample` ...
 
         Raises:

@@ -23,7 +23,9 @@ CLOSING = '"}'  # what follows a label in the canonical answer; part of an optio
 CHUNK = 8192  # words of the vocabulary whose embeddings are in float32 at a time
 
 
-def score_options(language: Any, embeds: Tensor, mask: Tensor, options: Sequence[Sequence[int]]) -> Tensor:
+def score_options(
+    language: Any, embeds: Tensor, mask: Tensor, options: Sequence[Sequence[int]], *, cache: Any = None
+) -> Tensor:
     """Log-probabilities (B, K) of whole options after each prompt, natural logarithm, float32.
 
     The prompt is computed once; the options share its cache, which is cut back after each.
@@ -31,8 +33,9 @@ def score_options(language: Any, embeds: Tensor, mask: Tensor, options: Sequence
     Args:
         language: a causal language model of transformers whose logits are its output embedding of the last hidden states.
         embeds: (B, S, W), what the model reads.
-        mask: (B, S), 1 where a position is real; padded on the left.
+        mask: (B, S), 1 where a position is real; padded on the left. With a cache (B, C + S): first its C positions.
         options: token ids of each option, one or more.
+        cache: what the model has read before, C positions; it is left longer by S.
 
     Raises:
         VerdictError: there is no option, an option is empty, or the prompts are padded on the right.
@@ -44,10 +47,11 @@ def score_options(language: Any, embeds: Tensor, mask: Tensor, options: Sequence
     tokens = sorted({token for option in options for token in option})
     begins: dict[tuple[int, ...], int] = {}  # where the positions after the tokens of each head begin
     with torch.inference_mode(), torch.autocast(embeds.device.type, enabled=False), _reading(language) as read:
-        positions = (mask.long().cumsum(1) - 1).clamp(min=0)
+        positions = (mask.long().cumsum(1) - 1).clamp(min=0)[:, -embeds.shape[1] :]
         out = language(
-            inputs_embeds=embeds, attention_mask=mask, position_ids=positions, use_cache=True, logits_to_keep=1
-        )
+            inputs_embeds=embeds, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True,
+            logits_to_keep=1,
+        )  # fmt: skip
         for head in dict.fromkeys(tuple(option[:-1]) for option in options):  # shared where only the last token differs
             begins[head] = sum(states.shape[1] for states in read)
             if head:
@@ -61,7 +65,7 @@ def score_options(language: Any, embeds: Tensor, mask: Tensor, options: Sequence
 
 
 def label_probabilities(
-    language: Any, tokenizer: Any, embeds: Tensor, mask: Tensor, labels: Sequence[Sequence[str]]
+    language: Any, tokenizer: Any, embeds: Tensor, mask: Tensor, labels: Sequence[Sequence[str]], *, cache: Any = None
 ) -> list[dict[str, float]]:
     """How probable each of a row's labels is as the end of its answer; a row's probabilities sum to 1.
 
@@ -71,13 +75,14 @@ def label_probabilities(
         embeds: (B, S, W), prompts and answers up to `"final_emotion": "`.
         mask: (B, S), as in `score_options`.
         labels: the labels of each row, in a closed set the same for all.
+        cache: as in `score_options`.
 
     Raises:
         VerdictError: as `score_options`.
     """
     every = list(dict.fromkeys(label for row in labels for label in row))
     options = [tokenizer.encode(written(label), add_special_tokens=False) for label in every]
-    scores = score_options(language, embeds, mask, options).double().cpu()  # (B, K)
+    scores = score_options(language, embeds, mask, options, cache=cache).double().cpu()  # (B, K)
     found = []
     for row, own in zip(scores, labels, strict=True):
         chances = row[[every.index(label) for label in own]].softmax(0).tolist()

@@ -36,6 +36,7 @@ from hero.types import CaseFile, Evidence
 if TYPE_CHECKING:
     from hero.config import ReasonerConfig
     from hero.hero_model.model import HeroModel
+    from hero.hero_model.resume import Written
 
 FREE_TOKENS = 1024  # of an answer whose form nothing bounds
 REQUEST_TOKENS = 200  # of the request to repair an answer
@@ -145,9 +146,6 @@ class LanguageModelReasoner:
         broken = [turn for turn in asked if turn.flaw and self._has_room(turn, model, lang)]
         if broken and self.settings["decode"] == "free":
             self._answer(broken, model, lang)
-        answered = [turn for turn in asked if turn.answer is not None]
-        if answered:
-            self._score(answered, model)
         return [self._conclusion(turn, model, lang) for turn in turns]
 
     def _turn(self, case: CaseFile, model: HeroModel, lang: str) -> _Turn:
@@ -173,13 +171,18 @@ class LanguageModelReasoner:
 
     def _answer(self, turns: Sequence[_Turn], model: HeroModel, lang: str) -> None:
         """Ask for the answers of all turns together; a flaw stays in its turn, with the request to repair it."""
+        from hero.hero_model.resume import Written
+
         ids, mask = left_padded([self._tokens(turn.messages) for turn in turns], model)
+        soft = soft_context([turn.case for turn in turns])
         with seeded(int(self.settings["seed"])):
-            made = model.generate(
-                ids, mask, **soft_context([turn.case for turn in turns]), **self._options(turns, model, lang)
-            )  # (B, new)
-        written = model.tokenizer.batch_decode(made, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        for turn, text, row in zip(turns, written, made, strict=True):
+            made: Any = model.generate(
+                ids, mask, **soft, return_dict_in_generate=True, **self._options(turns, model, lang)
+            )
+        texts = model.tokenizer.batch_decode(
+            made.sequences, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        for turn, text, row in zip(turns, texts, made.sequences, strict=True):
             turn.tokens += int((row != model.tokenizer.pad_token_id).sum())
             turn.repaired, turn.flaw = bool(turn.flaw), ""
             try:
@@ -192,22 +195,22 @@ class LanguageModelReasoner:
                     {"role": "assistant", "content": text},
                     {"role": "user", "content": repair_request(error.line)},
                 ]
+        self._score(turns, Written(made.sequences, made.past_key_values, model.embed(ids, mask, **soft).mask), model)
 
-    def _score(self, turns: Sequence[_Turn], model: HeroModel) -> None:
-        """The probabilities of each turn's candidates after its own answer."""
+    def _score(self, turns: Sequence[_Turn], written: Written, model: HeroModel) -> None:
+        """The probabilities of each answered turn's candidates after its own answer, from where the writing ended."""
+        from hero.hero_model.resume import continue_with
         from hero.hero_model.score import label_probabilities
 
-        answers = [turn.answer for turn in turns if turn.answer]
-        encode = model.tokenizer.encode
-        prompts = [
-            [*self._tokens(turn.brief.messages), *encode(answer_prefix(answer), add_special_tokens=False)]
-            for turn, answer in zip(turns, answers, strict=True)
-        ]
-        prompt = model.embed(*left_padded(prompts, model), **soft_context([turn.case for turn in turns]))
-        names = [candidates(answer, self.labels) for answer in answers]
-        found = label_probabilities(model.language, model.tokenizer, prompt.embeds, prompt.mask, names)
-        for turn, chances in zip(turns, found, strict=True):
-            turn.chances = chances
+        answers = {row: turn.answer for row, turn in enumerate(turns) if turn.answer is not None}
+        if not answers:
+            return
+        texts = [answer_prefix(answer) for answer in answers.values()]
+        go_on = continue_with(model.language, model.tokenizer, written, list(answers), texts)
+        names = [candidates(answer, self.labels) for answer in answers.values()]
+        found = label_probabilities(model.language, model.tokenizer, go_on.embeds, go_on.mask, names, cache=go_on.cache)
+        for row, chances in zip(answers, found, strict=True):
+            turns[row].chances = chances
 
     def _conclusion(self, turn: _Turn, model: HeroModel, lang: str) -> Conclusion:
         case = turn.case
