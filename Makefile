@@ -51,7 +51,7 @@ test: $(VENV)/.dev  ## the test suite; real clips are used where HERO_DATA names
 	@$(BIN)/python -m pytest
 
 test-model: $(VENV)/.model  ## the tests that need PyTorch, transformers, llguidance, Ray or WebDataset
-	@$(BIN)/python -m pytest $$(grep -rlE '(importorskip|find_spec)\("(torch|transformers|llguidance|huggingface_hub|ray|webdataset)' tests --include='*.py')
+	@$(BIN)/python -m pytest $$(grep -rlE '(importorskip|find_spec)\("(torch|transformers|llguidance|huggingface_hub|ray|webdataset)' tests --include='test_*.py')
 
 check: $(VENV)/.model  ## lint, format, types (of the PyTorch parts too), layers
 	@$(BIN)/ruff check .
