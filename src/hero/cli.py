@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -137,8 +138,15 @@ def analyze(
         code = run(job)
     except KeyboardInterrupt:
         print("hero: interrupted; every file that was written is whole", file=sys.stderr)
-        code = INTERRUPTED
+        _leave(INTERRUPTED)
     raise typer.Exit(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """End at once: threads that still decode would abort the process while the interpreter shuts down."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
 
 
 @app.command(
