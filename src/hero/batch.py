@@ -19,7 +19,7 @@ from hero.observe.baseline import summarise, write_baseline
 from hero.observe.expert import Context
 from hero.observe.stream import observe
 from hero.pipeline import Examined, examine, settle
-from hero.reason.reasoner import Reasoner, conclude_all, reasoner_of
+from hero.reason.reasoner import LANGUAGE_MODEL, Reasoner, conclude_all, reasoner_of
 from hero.report.write import FORMATS, prepare, write
 from hero.show import Outcome, Screen
 from hero.types import Baseline
@@ -193,7 +193,7 @@ def fetch_named(names: Sequence[str], preset: str | None) -> None:
         experts = chosen.experts
         wanted += FETCHED if "face" in experts else ()
         asked = [name for settings in experts.values() for name in checkpoints.named_in(settings)]
-        if chosen.reasoner.name == "language-model":
+        if chosen.reasoner.name == LANGUAGE_MODEL:
             asked += checkpoints.named_in(chosen.reasoner.settings)
         wanted += [name for name in asked if "/" not in name]  # a folder is where it is
     for name in dict.fromkeys(wanted):

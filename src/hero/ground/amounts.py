@@ -61,7 +61,6 @@ _ROUGH_BEFORE = re.compile(
 )
 _ROUGH_AFTER = re.compile(r"^\s*(?:or so|左右|多)")
 _EITHER_AFTER = re.compile(r"^\s*(?:左右|or so)")
-_FOLLOWS = re.compile(r"^\s*[(（]([^()（）]*)[)）]")
 
 
 @dataclass(frozen=True)
@@ -108,12 +107,6 @@ def times(text: str) -> tuple[Times, ...]:
     """Stretches and moments of the clip's clock."""
     ranges = [found for match in _RANGES.finditer(_unquoted(text)) for found in _ranges(match)]
     return (*ranges, *(moment for _, moment in _numbers(text) if moment is not None))
-
-
-def times_after(text: str, place: int) -> tuple[Times, ...]:
-    """Times in the brackets that follow a place: "lowered brows (2.7-3.3, 5.3-5.7 s)"."""
-    match = _FOLLOWS.match(text[place:])
-    return times(match[1]) if match else ()
 
 
 def unmeasured(text: str, evidence: Sequence[Evidence], *, shares: bool = True) -> str | None:

@@ -29,8 +29,8 @@ from hero.reason.answer import (
 )
 from hero.reason.brief import Brief, Message, write_brief
 from hero.reason.model_inputs import left_padded, seeded, soft_context
-from hero.reason.model_source import NAME, ModelSource, read_settings
-from hero.reason.reasoner import Conclusion
+from hero.reason.model_source import ModelSource, read_settings
+from hero.reason.reasoner import LANGUAGE_MODEL, Conclusion
 from hero.types import CaseFile, Evidence
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class _Turn:
 class LanguageModelReasoner:
     """Concludes with a language model of the Qwen2, Qwen3 or Llama family, one case or many at a time."""
 
-    name = NAME
+    name = LANGUAGE_MODEL
     pools = False
 
     def __init__(self, config: ReasonerConfig, *, licence: Literal["any", "open"] = "any") -> None:

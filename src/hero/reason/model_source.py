@@ -15,13 +15,13 @@ from hero.checkpoints import is_path
 from hero.errors import ConfigError, WeightsError
 from hero.integrate.model import folder_of, is_checkpoint
 from hero.pretrained.loading import libraries
+from hero.reason.reasoner import LANGUAGE_MODEL
 
 if TYPE_CHECKING:
     from hero.hero_model.files import Folder
     from hero.hero_model.model import HeroModel
     from hero.types import CaseFile
 
-NAME = "language-model"
 MOST = 2**31 - 1
 SETTINGS: Mapping[str, Any] = {
     "model": "auto", "hero_model": "none", "device": "auto", "precision": "auto", "quantize": "none",
@@ -39,7 +39,9 @@ def read_settings(given: Mapping[str, Any]) -> dict[str, Any]:
         ConfigError: one is unknown or wrong.
     """
     if unknown := sorted(set(given) - set(SETTINGS)):
-        raise ConfigError(f"the reasoner '{NAME}' has no setting '{unknown[0]}'; known: {', '.join(SETTINGS)}")
+        raise ConfigError(
+            f"the reasoner '{LANGUAGE_MODEL}' has no setting '{unknown[0]}'; known: {', '.join(SETTINGS)}"
+        )
     settings = {**SETTINGS, **given}
     if settings["decode"] not in ("constrained", "free"):
         raise ConfigError(f"reasoner.decode is {settings['decode']!r}; allowed: constrained, free")
